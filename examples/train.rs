@@ -17,11 +17,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use aq4svit::checkpoint;
-use aq4svit::data::{self, DataConfig, DataSource, IdxFiles, ImageSet, Loading};
+use aq4svit::data::{self, DataConfig, DataSource, IdxFiles, ImageSet, InputBatch, Loading};
 use aq4svit::network::{Graph, ModelConfig};
 use aq4svit::profile::Profile;
 use aq4svit::quant::{Allocation, BitWidth};
-use aq4svit::torch::{self, Device, Images, Model, Precision, PredictOptions};
+use aq4svit::torch::{self, Device, Model, Precision, PredictOptions};
 use clap::Parser;
 use tch::nn::{self, OptimizerConfig};
 use tch::{Kind, Reduction, Tensor};
@@ -278,7 +278,7 @@ fn logits_of_file(
     for from in (0..samples.len()).step_by(CHECKED_AT_ONCE) {
         let batch = CHECKED_AT_ONCE.min(samples.len() - from);
         let pixels = samples.range(from, batch).images;
-        let images = Images {
+        let images = InputBatch {
             batch,
             frames: None,
             shape: graph.input,

@@ -387,7 +387,7 @@ fn folders_that_say_nothing_are_refused() {
     let numbers = Photos::new(&[("1", 1), ("2", 1), ("10", 1)]);
     says(
         numbers.refused("", 3),
-        &["whose order as names (1, 10, 2: torchvision's)"],
+        &["their order as names (10 before 2: torchvision's)"],
     );
 
     // A good picture of another size, where nothing resizes.

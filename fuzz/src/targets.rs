@@ -7,9 +7,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use aq4svit::checkpoint::{self, Contents, QuantizedFile, Shapes, WeightsChoice};
-use aq4svit::cluster::{self, Message};
+use aq4svit::cluster::{self, Access, Message, Passwords, Role};
 use aq4svit::data::{self, DataConfig, Loading};
 use aq4svit::evaluate::{Outcome, Work};
 use aq4svit::export::manifest::{GoldenEntry, Provenance, SiteMargin};
@@ -20,7 +21,7 @@ use aq4svit::profile::{self, Profile};
 use aq4svit::quant::{
     Allocation, BitWidth, LayerWeights, Nearest, QuantizedLayer, Quantizer, Resources, Scheme,
 };
-use aq4svit::run::{ScheduledCommand, Store, Summary};
+use aq4svit::run::{Curves, Interaction, ScheduledCommand, Store, Summary};
 use aq4svit::{cli, report, tui, verify};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -88,6 +89,16 @@ pub const TARGETS: &[Target] = &[
         seeds: labels_seeds,
     },
     Target {
+        name: "tensor_images",
+        read: tensor_images,
+        seeds: tensor_images_seeds,
+    },
+    Target {
+        name: "network_input",
+        read: network_input,
+        seeds: network_input_seeds,
+    },
+    Target {
         name: "decoded_images",
         read: decoded_images,
         seeds: decoded_images_seeds,
@@ -123,6 +134,16 @@ pub const TARGETS: &[Target] = &[
         seeds: journal_seeds,
     },
     Target {
+        name: "work_log",
+        read: work_log,
+        seeds: work_log_seeds,
+    },
+    Target {
+        name: "sensitivities",
+        read: sensitivities,
+        seeds: sensitivities_seeds,
+    },
+    Target {
         name: "results_store",
         read: results_store,
         seeds: results_store_seeds,
@@ -131,6 +152,11 @@ pub const TARGETS: &[Target] = &[
         name: "package",
         read: package,
         seeds: package_seeds,
+    },
+    Target {
+        name: "cluster_access",
+        read: cluster_access,
+        seeds: cluster_access_seeds,
     },
     Target {
         name: "cluster_message",
@@ -455,6 +481,52 @@ fn labels_seeds() -> Vec<Vec<u8>> {
     vec![lines("\t", ""), lines(" ", ""), lines(",", "name,label\n")]
 }
 
+fn tensor_images(bytes: &[u8]) -> Option<String> {
+    let folder = folder_with("images.safetensors", bytes);
+    let config =
+        "kind = 'safetensors'\nfile = 'images.safetensors'\ncalibration = 2\nsearch = 2\nproxy = 2";
+    load(config, folder.path(), &model(4, 1, 2))
+}
+
+fn tensor_images_seeds() -> Vec<Vec<u8>> {
+    let labels: Vec<u8> = (0..8).map(|i| i % 2).collect();
+    let bytes: Vec<u8> = (0..8 * 16).collect();
+    let floats: Vec<u8> = bytes
+        .iter()
+        .flat_map(|b| f32::from(*b).to_le_bytes())
+        .collect();
+    let file = |images: &str, kind: &str, data: &[u8]| {
+        let (end, all) = (data.len(), data.len() + labels.len());
+        let header = format!(
+            r#"{{"images":{{"dtype":"{kind}","shape":{images},"data_offsets":[0,{end}]}},"labels":{{"dtype":"U8","shape":[8],"data_offsets":[{end},{all}]}}}}"#
+        );
+        let length = (header.len() as u64).to_le_bytes();
+        [&length[..], header.as_bytes(), data, &labels].concat()
+    };
+    vec![
+        file("[8,1,4,4]", "U8", &bytes),
+        file("[8,1,4,4]", "F32", &floats),
+        file("[8,1,1,4,4]", "U8", &bytes),
+    ]
+}
+
+fn network_input(bytes: &[u8]) -> Option<String> {
+    let graph = model(4, 1, 2).graph().expect("a network");
+    let read = data::read_images(bytes, &graph);
+    if let Ok(images) = &read {
+        assert_eq!(images.values.len(), images.batch * 16);
+        assert!(images.values.iter().all(|x| x.is_finite()));
+    }
+    said(read)
+}
+
+fn network_input_seeds() -> Vec<Vec<u8>> {
+    let numbers: Vec<u8> = (0..32u8).flat_map(|b| f32::from(b).to_le_bytes()).collect();
+    let header = r#"{"input":{"dtype":"F32","shape":[2,1,4,4],"data_offsets":[0,128]}}"#;
+    let length = (header.len() as u64).to_le_bytes();
+    vec![[&length[..], header.as_bytes(), &numbers].concat()]
+}
+
 fn decoded_images(bytes: &[u8]) -> Option<String> {
     let folder = folder_with("images.bin", bytes);
     let path = folder.path().join("images.bin");
@@ -625,6 +697,57 @@ fn journal_seeds() -> Vec<Vec<u8>> {
     ]
 }
 
+/// The work log of a good journal.
+fn work_log(bytes: &[u8]) -> Option<String> {
+    static JOURNAL: OnceLock<Vec<u8>> = OnceLock::new();
+    let journal = JOURNAL.get_or_init(|| file("tests/data/journals/front/journal.jsonl"));
+    for bytes in [bytes, &with_check_sums(bytes)] {
+        let folder = folder_with(journal::FILE_NAME, journal);
+        fs::write(folder.path().join("work.jsonl"), bytes).expect("written");
+        let summary = Summary::read(folder.path()).expect("the journal is whole");
+        assert!(summary.totals.seconds >= 0.0);
+        assert!(summary.totals.layer_forwards_search <= summary.totals.layer_forwards);
+    }
+    None
+}
+
+fn work_log_seeds() -> Vec<Vec<u8>> {
+    let lines = [
+        r#"{"layer_forwards":720,"images":36,"seconds":0.5}"#,
+        r#"{"layer_forwards":720,"layer_forwards_after":20,"images":36,"seconds":0.25,"calibration":0.125}"#,
+        r#"{"recalled":7}"#,
+        r#"{"computed":7}"#,
+    ];
+    let plain = lines.join("\n") + "\n";
+    vec![
+        with_check_sums(plain.as_bytes()),
+        plain.into_bytes(),
+        file("tests/data/journals/format-1/work.jsonl"),
+    ]
+}
+
+fn sensitivities(bytes: &[u8]) -> Option<String> {
+    let folder = folder_with("sensitivity.jsonl", bytes);
+    match Curves::read(&folder.path().join("sensitivity.jsonl")) {
+        Ok(Some(curves)) => {
+            let _ = Interaction::of(&curves.measured, 3);
+            None
+        }
+        Ok(None) => Some("it holds no measurements".to_owned()),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+fn sensitivities_seeds() -> Vec<Vec<u8>> {
+    let lines = [
+        r#"{"type":"float","images":40,"correct":30,"accuracy":75.0,"memory_bytes":1000}"#,
+        r#"{"type":"sensitivity","curve":"lowered","layer":"head","bits":4,"drift":0.1,"images":40,"correct":29,"accuracy":72.5,"accuracy_drop":2.5,"memory_bytes":500}"#,
+        r#"{"type":"sensitivity","curve":"joint","layer":null,"bits":4,"drift":0.4,"images":40,"correct":20,"accuracy":50.0,"accuracy_drop":25.0,"memory_bytes":300}"#,
+        r#"{"type":"interaction","bits":4,"sum_of_drops":2.5,"joint_drop":25.0,"interaction":22.5,"sum_of_drifts":0.1,"joint_drift":0.4}"#,
+    ];
+    vec![(lines.join("\n") + "\n").into_bytes()]
+}
+
 /// Lines as they are, and with the checksum that each needs to be believed.
 fn results_store(bytes: &[u8]) -> Option<String> {
     let lines = bytes.split(|byte| *byte == b'\n').map(|line| {
@@ -771,6 +894,33 @@ fn package_seeds() -> Vec<Vec<u8>> {
         [&[which][..], &found.expect("it is in every package").1].concat()
     };
     vec![of(MANIFEST, 0), of(WEIGHTS, 1)]
+}
+
+fn cluster_access(bytes: &[u8]) -> Option<String> {
+    let folder = folder_with("access.toml", bytes);
+    let read = Access::read(&folder.path().join("access.toml"));
+    if let Ok(access) = &read {
+        let _ = access.login(folder.path(), Role::Worker);
+    }
+    said(read)
+}
+
+fn cluster_access_seeds() -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let passwords = Passwords::random().expect("random bits");
+    let access = Access::new(
+        "nats://127.0.0.1:4222".to_owned(),
+        Duration::from_secs(30),
+        passwords,
+    );
+    let path = folder.path().join("access.toml");
+    let written = access.write(&path).expect("written");
+    let mut seeds: Vec<_> = written
+        .iter()
+        .map(|path| fs::read(path).expect("written"))
+        .collect();
+    seeds.push(fs::read(path).expect("written"));
+    seeds
 }
 
 fn cluster_message(bytes: &[u8]) -> Option<String> {

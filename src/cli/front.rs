@@ -121,7 +121,7 @@ pub(crate) enum Front {
 impl Front {
     /// The interface needs a terminal on both sides.
     pub fn check(self) -> Result<()> {
-        self.check_or("use --headless (or --json) otherwise")
+        self.check_or("`aq4svit search --headless` (or --json) searches without it")
     }
 
     /// [`Front::check`] with the advice for where there is none.

@@ -1,5 +1,6 @@
 //! A run without the interface: lines of text, or the event stream as JSON.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -13,7 +14,7 @@ use super::output::{Reader, line, note, offer, offer_json};
 use super::progress::bar;
 use super::signals::Signals;
 use crate::evaluate::{Question, Split};
-use crate::journal::Entry;
+use crate::journal::{self, Entry};
 use crate::profile::Paths;
 use crate::run::{self, Handle, Update};
 use crate::search::{Command, Event, Instruction, Tree};
@@ -48,7 +49,7 @@ pub(crate) fn watch(
     let why = match ended? {
         Ended::Finished => return front.report(&handle.summary()?),
         Ended::Failed(why) => {
-            bail!("{why}\nwhat was computed is safe: continue with `aq4svit resume {name}`")
+            bail!("{}", failed(&why, &run, &name))
         }
         Ended::Interrupted => "interrupted",
         Ended::Unread => "the reader of the output is gone",
@@ -57,6 +58,14 @@ pub(crate) fn watch(
         "{why}; everything so far is safe: continue with `aq4svit resume {name}`"
     ));
     Ok(ExitCode::from(INTERRUPTED))
+}
+
+/// The message of a run that failed; nothing continues one whose folder is gone.
+pub(crate) fn failed(why: &str, folder: &Path, name: &str) -> String {
+    match folder.join(journal::FILE_NAME).exists() {
+        true => format!("{why}\nwhat was computed is safe: continue with `aq4svit resume {name}`"),
+        false => why.to_owned(),
+    }
 }
 
 enum Ended {

@@ -12,7 +12,7 @@ use super::front::Front;
 use super::output::{is_gone, line, words};
 use super::saving::{Saver, SideFilesOf};
 use super::signals::Signals;
-use super::{outside, start};
+use super::{headless, outside, start};
 use crate::profile::Paths;
 use crate::run::{self, EvaluatorOptions, Handle};
 use crate::text::numbers::{bytes, points};
@@ -92,7 +92,7 @@ fn retry(handle: Rc<RefCell<Handle>>, folder: &Path, options: &EvaluatorOptions)
 fn report(handle: &mut Handle, argument: &str, outcome: Outcome) -> Result<ExitCode> {
     let again = format!("continue with `aq4svit resume {argument}`");
     if let Outcome::Failed(why) = outcome {
-        bail!("{why}\nwhat was computed is safe: {again}");
+        bail!("{}", headless::failed(&why, &handle.folder, argument));
     }
     let summary = handle.summary()?;
     if summary.tree.finished.is_some() {

@@ -43,6 +43,7 @@ mod watch;
 mod worker;
 mod written;
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -116,7 +117,20 @@ pub fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(command)
         .var(complete::VARIABLE)
         .complete();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version are no errors, unless they cannot be written.
+        Err(message) => {
+            let written = message.print();
+            return match (message.exit_code(), written) {
+                (0, Err(error)) if error.kind() != ErrorKind::BrokenPipe => {
+                    output::note(&format!("error: cannot write to standard output: {error}"));
+                    ExitCode::FAILURE
+                }
+                (code, _) => u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from),
+            };
+        }
+    };
     // What only looks at the machine or prints a script changes nothing, and keeps no log.
     if !matches!(
         cli.command,

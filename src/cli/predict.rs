@@ -69,11 +69,9 @@ enum PrecisionArg {
 pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
     use super::bits::allocation;
     use super::source::resolve;
+    use crate::data::read_images;
     use crate::run::load_weights;
-
-    use crate::torch::{
-        Model, Precision, PredictOptions, predict_with, read_images, write_prediction,
-    };
+    use crate::torch::{Model, Precision, PredictOptions, predict_with, write_prediction};
 
     let resolved = resolve(&args.profile, &args.set)?;
     spares_what_is_read(args, &resolved)?;

@@ -37,6 +37,7 @@ mod files;
 mod frames;
 mod idx;
 mod images;
+mod input_file;
 mod labelled;
 mod labels;
 mod listing;
@@ -62,6 +63,7 @@ pub use config::{
 pub use error::DataError;
 pub use files::Corrupt;
 pub use images::{ImageSet, Normalisation};
+pub use input_file::{InputBatch, InputFileError, read_images};
 pub use loading::Loading;
 pub(crate) use recipe::RECIPE_NAMES;
 pub use recipe::{RECIPES, Recipe, Resize};

@@ -102,6 +102,9 @@ pub enum ProfileError {
         /// The problem.
         why: String,
     },
+    /// The file of a chip is none.
+    #[error("{} is not the file of a target: it is not text (TOML), or larger than 4 MiB", .0.display())]
+    NotATarget(PathBuf),
     /// A folder where a profile should be.
     #[error(
         "{} is a folder, and a profile is a file (TOML): of a run name best.toml in its folder; a package is taken by \

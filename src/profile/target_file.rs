@@ -38,7 +38,11 @@ impl Target {
     ) -> Result<Self, ProfileError> {
         if Self::is_path(name) {
             let path = Path::new(name);
-            return Self::parse(&read_text(path)?, path, name);
+            let text = read_text(path).map_err(|error| match error {
+                ProfileError::NotAProfile { path, .. } => ProfileError::NotATarget(path),
+                error => error,
+            })?;
+            return Self::parse(&text, path, name);
         }
         match TARGETS.iter().find(|(shipped, _)| *shipped == name) {
             Some((_, text)) => Self::parse(text, &PathBuf::from(format!("target {name}")), name),

@@ -2,6 +2,7 @@
 
 use super::numbers::{count, points};
 use crate::evaluate::at_chance;
+use crate::profile::AccuracyDrop;
 use crate::search::Tree;
 
 /// The share of images on which two networks of nearly equal accuracy differ, in percent: it says
@@ -37,8 +38,11 @@ fn too_coarse(tree: &Tree, images: usize) -> Option<String> {
 
 /// A search whose result may have any accuracy.
 fn without_limit(tree: &Tree) -> Option<String> {
-    let is_limited = tree.max_drop().is_finite() || tree.constraint.max_memory.is_some();
-    (!is_limited).then(|| {
+    let limit = (
+        tree.constraint.max_accuracy_drop,
+        tree.constraint.max_memory,
+    );
+    (limit == (AccuracyDrop::Any, None)).then(|| {
         "no limit on accuracy drop or memory: the smallest bit-widths win, whatever their accuracy \
          (constraint.max_accuracy_drop)"
             .to_owned()

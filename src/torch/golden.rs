@@ -149,9 +149,10 @@ fn channels_first(steps: &[Vec<u8>], shape: Shape) -> Vec<u8> {
 mod tests {
     use super::super::testing::{Random, all, model};
     use super::*;
+    use crate::data::InputBatch;
     use crate::network::ValueRange;
     use crate::quant::BitWidth;
-    use crate::torch::{Images, Precision, PredictOptions, predict};
+    use crate::torch::{Precision, PredictOptions, predict};
 
     /// What is recorded is what a prediction does, and sums of integers are integers.
     #[test]
@@ -167,7 +168,7 @@ mod tests {
             let network =
                 GoldenNetwork::new(&model, allocation.clone(), Vec::new(), Device::CPU).unwrap();
             let golden = network.run(&values).unwrap();
-            let images = Images {
+            let images = InputBatch {
                 batch: 1,
                 frames,
                 shape,

@@ -67,8 +67,7 @@ pub use evaluator::{TorchEvaluator, TorchOptions};
 pub use golden::{GoldenNetwork, GoldenTrace};
 pub use model::Model;
 pub use predict::{
-    BlockTrace, Images, Precision, PredictOptions, Prediction, SiteTrace, Trace, predict,
-    predict_with,
+    BlockTrace, Precision, PredictOptions, Prediction, SiteTrace, Trace, predict, predict_with,
 };
-pub use predict_file::{PredictFileError, read_images, write_prediction};
+pub use predict_file::{PredictFileError, write_prediction};
 pub use record::StepTime;

@@ -10,6 +10,7 @@ use super::error::{Context, all_finite};
 use super::record::{Record, StepSums};
 use super::value::Value;
 use super::{Device, Model, TorchError};
+use crate::data::InputBatch;
 use crate::network::{Block, BlockLayout, Graph, Shape};
 use crate::quant::{Allocation, QuantizedLayer};
 
@@ -21,20 +22,6 @@ pub enum Precision {
     F32,
     /// 64-bit, to compare with a reference.
     F64,
-}
-
-/// Images as the network sees them: normalised, `[batch, channels, height, width]` row-major, or
-/// `[batch, frames, channels, height, width]` for event cameras.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Images {
-    /// Number of images.
-    pub batch: usize,
-    /// Frames of each; none for images.
-    pub frames: Option<usize>,
-    /// The shape of each.
-    pub shape: Shape,
-    /// The numbers.
-    pub values: Vec<f32>,
 }
 
 /// What to run.
@@ -129,7 +116,7 @@ pub(super) fn takes(graph: &Graph, frames: Option<usize>, shape: Shape) -> Resul
 pub fn predict(
     model: &Model,
     allocation: &Allocation,
-    images: &Images,
+    images: &InputBatch,
     options: PredictOptions,
 ) -> Result<Prediction, TorchError> {
     predict_with(model, (allocation, &[]), images, options)
@@ -142,7 +129,7 @@ pub fn predict(
 pub fn predict_with(
     model: &Model,
     (allocation, layers): (&Allocation, &[Option<Arc<QuantizedLayer>>]),
-    images: &Images,
+    images: &InputBatch,
     options: PredictOptions,
 ) -> Result<Prediction, TorchError> {
     let graph = &model.graph;
@@ -252,7 +239,7 @@ mod tests {
     fn libtorch_has_the_threads_asked_for() {
         let model = model(&all()[0], 1);
         let shape = model.graph.input;
-        let images = Images {
+        let images = InputBatch {
             batch: 1,
             frames: None,
             shape,

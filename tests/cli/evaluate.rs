@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use aq4svit::checkpoint;
-use aq4svit::data::{self, ImageSet};
+use aq4svit::data::{self, ImageSet, InputBatch};
 use aq4svit::profile::Profile;
 use aq4svit::quant::{Allocation, BitWidth, Scheme};
-use aq4svit::torch::{Device, Images, Model, Precision, PredictOptions, predict};
+use aq4svit::torch::{Device, Model, Precision, PredictOptions, predict};
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -104,7 +104,7 @@ impl Home {
         for (i, numbers) in values.chunks_mut(set.numbers()).enumerate() {
             set.fill(i, numbers).unwrap();
         }
-        let images = Images {
+        let images = InputBatch {
             batch: set.len(),
             frames: set.frames(),
             shape: set.shape(),

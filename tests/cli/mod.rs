@@ -9,6 +9,8 @@ mod checkpoints;
 mod commands;
 mod doctor;
 #[cfg(feature = "torch")]
+mod doubts;
+#[cfg(feature = "torch")]
 mod errors;
 #[cfg(feature = "torch")]
 mod evaluate;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use aq4svit::checkpoint;
-use aq4svit::data::{self, DataConfig, Splits};
+use aq4svit::data::{self, DataConfig, InputBatch, Splits};
 use aq4svit::evaluate::{
     BINS, Cancel, CorrectBits, EvaluateError, Evaluator, Job, Optimizations, Outcome, Prober,
     Progress, Question, Split, StopRule, Work,
@@ -13,7 +13,7 @@ use aq4svit::network::{Architecture, Layout, ModelConfig, Op, QkFormer, Spikform
 use aq4svit::profile::Profile;
 use aq4svit::quant::{Allocation, BitWidth, Scheme};
 use aq4svit::torch::{
-    Device, Images, Model, Precision, PredictOptions, TorchEvaluator, TorchOptions, predict,
+    Device, Model, Precision, PredictOptions, TorchEvaluator, TorchOptions, predict,
 };
 use safetensors::SafeTensors;
 
@@ -169,7 +169,7 @@ fn the_demos_first_logits() {
     for (i, pixels) in values.chunks_mut(28 * 28).enumerate() {
         test.fill(i, pixels).unwrap();
     }
-    let images = Images {
+    let images = InputBatch {
         batch: 64,
         frames: None,
         shape: test.shape(),
@@ -533,7 +533,7 @@ fn a_batch_leak_has_fixed_batches() {
         for (i, pixels) in batch.clone().zip(values.chunks_mut(28 * 28)) {
             search.fill(i, pixels).unwrap();
         }
-        let images = Images {
+        let images = InputBatch {
             batch: batch.len(),
             frames: None,
             shape: search.shape(),
@@ -651,7 +651,7 @@ fn statistics_count_what_the_network_does() {
     for (i, pixels) in values.chunks_mut(28 * 28).enumerate() {
         splits.calibration.fill(i, pixels).unwrap();
     }
-    let images = Images {
+    let images = InputBatch {
         batch: 21,
         frames: None,
         shape: splits.calibration.shape(),

@@ -8,12 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aq4svit::checkpoint::{self, StateDict};
+use aq4svit::data::read_images;
 use aq4svit::export::manifest::GoldenSource;
 use aq4svit::export::{Candidate, Conversion, Package, PackageFolder};
 use aq4svit::network::Graph;
 use aq4svit::profile::{Overrides, Profile};
 use aq4svit::quant::{Allocation, BitWidth};
-use aq4svit::torch::{Device, GoldenNetwork, Model, read_images};
+use aq4svit::torch::{Device, GoldenNetwork, Model};
 use aq4svit::verify::{Options, Report, VerifyError, verify};
 
 use crate::common::package::source;

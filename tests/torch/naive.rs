@@ -2,7 +2,7 @@
 //! the fixtures.
 
 use aq4svit::checkpoint::{StateDict, TensorData};
-use aq4svit::data::{self, DataConfig, Splits};
+use aq4svit::data::{self, DataConfig, InputBatch, Splits};
 use aq4svit::evaluate::{Cancel, Evaluator, Job, Outcome, Proxies, Question};
 use aq4svit::network::{
     Architecture, BlockLayout, Charge, ConstantLayout, Dynamics, Firing, Graph, Halves, Layer,
@@ -12,7 +12,7 @@ use aq4svit::network::{
 };
 use aq4svit::quant::{Allocation, BitWidth, Scheme, quantize};
 use aq4svit::torch::{
-    Device, Images, Model, Precision, PredictOptions, TorchEvaluator, TorchOptions, predict,
+    Device, Model, Precision, PredictOptions, TorchEvaluator, TorchOptions, predict,
 };
 use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
@@ -777,7 +777,7 @@ pub(super) fn agrees(
     };
     naive.run(&maps);
 
-    let images = Images {
+    let images = InputBatch {
         batch,
         frames,
         shape: graph.input,

@@ -6,11 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aq4svit::checkpoint;
+use aq4svit::data::read_images;
 use aq4svit::profile::{Overrides, Profile};
 use aq4svit::quant::{Allocation, BitWidth, Scheme};
-use aq4svit::torch::{
-    Device, Model, Precision, PredictOptions, predict, read_images, write_prediction,
-};
+use aq4svit::torch::{Device, Model, Precision, PredictOptions, predict, write_prediction};
 use safetensors::{Dtype, SafeTensors};
 
 fn folder(name: &str) -> PathBuf {

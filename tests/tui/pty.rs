@@ -145,6 +145,8 @@ fn signals_that_nothing_survives_give_the_terminal_back() {
         ("-SEGV", "SIGSEGV"),
         ("-ILL", "SIGILL"),
         ("-FPE", "SIGFPE"),
+        ("-SYS", "SIGSYS"),
+        ("-TRAP", "SIGTRAP"),
     ] {
         let mut pty = start("");
         pty.see("Search tree");

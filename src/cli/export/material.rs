@@ -9,6 +9,7 @@ use crate::checkpoint::StateDict;
 use crate::cli::LARGEST_INPUT;
 use crate::cli::prepared::prepared_for;
 use crate::cli::signals::Signals;
+use crate::data::read_images;
 use crate::data::{ImageSet, Splits};
 use crate::evaluate::Split;
 use crate::export::manifest::{GoldenSource, Provenance};
@@ -18,7 +19,6 @@ use crate::profile::Profile;
 use crate::quant::{Allocation, QuantizedLayer};
 use crate::run::{fixed_layers, load_weights, quantized_layers};
 use crate::system::read_within;
-use crate::torch::read_images;
 
 /// The most images among which golden ones are chosen.
 const MOST_CANDIDATES: u64 = 256;

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use super::RunError;
 use crate::checkpoint::{CheckpointError, Contents, StateDict};
+use crate::data::InputBatch;
 use crate::profile::{Paths, Profile};
 use crate::quant::{Allocation, BitWidth, Scheme};
-use crate::torch::{Device, Images, Model, Precision, PredictOptions, Prediction, predict};
+use crate::torch::{Device, Model, Precision, PredictOptions, Prediction, predict};
 use compare::difference;
 pub use write::{GraphFileContent, graph_file};
 
@@ -41,7 +42,7 @@ pub(super) fn check(profile: &Profile) -> Result<(), RunError> {
         graph,
         scheme: Scheme::default(),
     };
-    let images = Images {
+    let images = InputBatch {
         batch: golden.batch,
         frames: model.graph.frames(),
         shape: model.graph.input,
@@ -78,7 +79,7 @@ fn note(path: &Path) -> Result<Option<PathBuf>, RunError> {
 }
 
 /// What the float network does on a batch, in f64.
-fn float_prediction(model: &Model, images: &Images) -> Result<Prediction, RunError> {
+fn float_prediction(model: &Model, images: &InputBatch) -> Result<Prediction, RunError> {
     let float = Allocation::uniform(model.graph.layers.len(), BitWidth::FLOAT);
     let options = PredictOptions {
         precision: Precision::F64,

@@ -9,9 +9,10 @@ use safetensors::{Dtype, SafeTensorError};
 
 use super::{Profile, RunError, StateDict, float_prediction};
 use crate::checkpoint::RandomNumbers;
+use crate::data::InputBatch;
 use crate::network::{GOLDEN_PREFIX, GRAPH_KEY, Graph, write_graph};
 use crate::quant::Scheme;
-use crate::torch::{Images, Model, Prediction};
+use crate::torch::{Model, Prediction};
 
 /// Golden images that are written.
 const IMAGES: usize = 2;
@@ -45,7 +46,7 @@ pub fn graph_file(
     let shape = graph.input;
     let numbers =
         IMAGES * graph.frames().unwrap_or(1) * shape.channels * shape.height * shape.width;
-    let images = Images {
+    let images = InputBatch {
         batch: IMAGES,
         frames: graph.frames(),
         shape,
@@ -111,7 +112,7 @@ fn stored<'a>(
         })
 }
 
-fn golden(images: &Images, found: &Prediction) -> Vec<(String, Tensor)> {
+fn golden(images: &InputBatch, found: &Prediction) -> Vec<(String, Tensor)> {
     let mut tensors = Vec::new();
     let mut add = |name: &str, dtype: Dtype, shape: Vec<usize>, bytes: Vec<u8>| {
         let tensor = Tensor {
