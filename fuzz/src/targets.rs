@@ -506,7 +506,6 @@ fn tensor_images_seeds() -> Vec<Vec<u8>> {
     vec![
         file("[8,1,4,4]", "U8", &bytes),
         file("[8,1,4,4]", "F32", &floats),
-        file("[8,1,1,4,4]", "U8", &bytes),
     ]
 }
 

@@ -41,10 +41,14 @@ pub(super) struct Entry {
 impl Entry {
     /// A tensor that has all numbers of a run in their order.
     pub(super) fn whole(stored: usize, shape: Vec<usize>) -> Self {
-        let mut strides = vec![1usize; shape.len()];
-        for i in (1..shape.len()).rev() {
-            strides[i - 1] = strides[i].saturating_mul(shape[i]);
-        }
+        let mut next = 1usize;
+        let from_last = shape.iter().rev().map(|size| {
+            let stride = next;
+            next = next.saturating_mul(*size);
+            stride
+        });
+        let mut strides: Vec<usize> = from_last.collect();
+        strides.reverse();
         Entry {
             stored,
             shape,

@@ -13,6 +13,11 @@
 //! Tables and pickles are read within fixed bounds, and tensors only from bytes that the file
 //! really has, so memory stays in proportion to what is read of it. Nothing in a file is ever
 //! executed.
+// What is read here comes from outside, and no panic is to be reached from there.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
 #![deny(unsafe_code)] // mapping a file is the one exception
 
 mod builtin;

@@ -80,6 +80,10 @@ fn scale_rows(matrix: &mut [f64], factors: &[f64]) {
 }
 
 /// `K[o, i, t] = sum_m A[o, m] D[m, t] B[m, i]` over `c` channels each.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a block is at most BLOCK wide and within its row"
+)]
 fn product(a: &[f64], d: &[f64], b: &[f64], c: usize) -> Vec<f64> {
     let mut kernel = vec![0.0; c * c * TAPS];
     let mut sums = [[0.0; BLOCK]; TAPS];

@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use super::INTERRUPTED;
 use super::commands::ScriptError;
 use super::front::Front;
-use super::output::{Reader, line, note, offer, offer_json};
+use super::output::{Reader, line, message, note, offer, offer_json};
 use super::progress::bar;
 use super::signals::Signals;
 use crate::evaluate::{Question, Split};
@@ -46,7 +46,11 @@ pub(crate) fn watch(
         }
     }
     watcher.bar.finish_and_clear();
-    let why = match ended? {
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(error) => bail!("{}", failed(&message(&error), &run, &name)),
+    };
+    let why = match ended {
         Ended::Finished => return front.report(&handle.summary()?),
         Ended::Failed(why) => {
             bail!("{}", failed(&why, &run, &name))

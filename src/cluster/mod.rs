@@ -8,6 +8,11 @@
 //! All that waits for the network is in one thread with a runtime of its own; everything else hears
 //! of it over channels.
 #![forbid(unsafe_code)]
+// What is read here comes from outside, and no panic is to be reached from there.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
 
 mod access;
 mod certificate;

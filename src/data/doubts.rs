@@ -1,5 +1,5 @@
-//! What is doubtful about the images of a run: a wrong label file, scale or test split gives numbers
-//! like any other.
+//! What is doubtful about the images of a run: a wrong label file, scale or test split gives
+//! numbers like any other.
 
 use std::collections::HashSet;
 

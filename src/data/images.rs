@@ -1,4 +1,8 @@
 //! Images with labels, in a fixed order.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "places of images are the program's own; what a set is made of was checked"
+)]
 
 use std::sync::Arc;
 

@@ -82,7 +82,11 @@ pub fn read_images(bytes: &[u8], graph: &Graph) -> Result<InputBatch, InputFileE
             let names = match names.len() {
                 0 => "no tensor".to_owned(),
                 1..=8 => names.join(", "),
-                n => format!("{}, and {} more", names[..8].join(", "), n - 8),
+                n => format!(
+                    "{}, and {} more",
+                    names.get(..8).unwrap_or(&names).join(", "),
+                    n - 8
+                ),
             };
             return Err(InputFileError::NoInput(names));
         }
@@ -117,7 +121,9 @@ pub fn read_images(bytes: &[u8], graph: &Graph) -> Result<InputBatch, InputFileE
         for (place, &size) in index.iter_mut().skip(1).zip(&one).rev() {
             (*place, at) = (at % size, at / size);
         }
-        index[0] = at;
+        if let Some(image) = index.first_mut() {
+            *image = at;
+        }
         return Err(InputFileError::NotFinite { index, value });
     }
     Ok(InputBatch {

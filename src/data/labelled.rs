@@ -184,14 +184,9 @@ impl Labelled {
         }
         expected.normalisation(self.unit)?;
         let classes = expected.classes;
-        let outside = |label: &u32| *label as usize >= classes;
-        match self.labels.iter().position(outside) {
-            Some(i) => Err(DataError::label(
-                &self.labels_file,
-                i,
-                self.labels[i],
-                classes,
-            )),
+        let outside = |(_, label): &(usize, &u32)| **label as usize >= classes;
+        match self.labels.iter().enumerate().find(outside) {
+            Some((i, label)) => Err(DataError::label(&self.labels_file, i, *label, classes)),
             None => Ok(()),
         }
     }

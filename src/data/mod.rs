@@ -23,6 +23,11 @@
 //! # }
 //! ```
 #![forbid(unsafe_code)]
+// What is read here comes from outside, and no panic is to be reached from there.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
 
 mod builtin;
 mod cache;

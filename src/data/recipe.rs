@@ -133,6 +133,7 @@ const LIST: [Recipe; 11] = [
 ];
 
 /// The names of [`RECIPES`], for the profile's table of keys.
+#[expect(clippy::indexing_slicing, reason = "computed by the compiler")]
 pub(crate) const RECIPE_NAMES: [&str; LIST.len()] = {
     let mut names = [""; LIST.len()];
     let mut i = 0;

@@ -5,6 +5,11 @@
 //! in a check sum of all but its time, so that a changed line is told from a written one. A torn last
 //! line (a killed process, a full disk) is dropped on reading; the search does that step again.
 #![forbid(unsafe_code)]
+// What is read here comes from outside, and no panic is to be reached from there.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
 
 mod check_sum;
 mod error;

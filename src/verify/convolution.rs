@@ -72,6 +72,7 @@ pub(super) fn integer_sums<N: Number>(
 }
 
 /// Adds every input that is not 0 to the sums that it reaches, `[positions, outputs]`.
+#[expect(clippy::indexing_slicing, reason = "an axis is 0 or 1")]
 fn scatter<N: Number>(
     layer: &LayerNumbers,
     weights: &[i64],
@@ -151,6 +152,7 @@ pub(super) fn real_sums(layer: &LayerNumbers, weights: &[f64], x: &Value<f32>, t
 }
 
 /// Adds one weight times what it reads to every output position.
+#[expect(clippy::indexing_slicing, reason = "an axis is 0 or 1")]
 fn add_tap(
     layer: &LayerNumbers,
     (map, from): (&[f64], Shape),

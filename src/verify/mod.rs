@@ -11,6 +11,11 @@
 //! a spike: there the engine's own sums of layers that are not exact are compared with the stored
 //! ones as everywhere, and it goes on with the stored ones.
 #![forbid(unsafe_code)]
+// What is read here comes from outside, and no panic is to be reached from there.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
 
 mod check;
 mod compare;

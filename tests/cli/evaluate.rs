@@ -78,8 +78,21 @@ impl Home {
 
     fn json(&self, arguments: &[&str]) -> Value {
         let told = self.evaluate(&[arguments, &["--json"]].concat());
-        let expected = (0, self.said.as_str());
-        assert_eq!((told.code, told.err.as_str()), expected, "{}", told.out);
+        // The weights are random, and of few images.
+        let of_chance = [
+            "is at chance",
+            "never fire",
+            "are test images, too",
+            "check the labels",
+        ];
+        let is_other = |line: &&str| !of_chance.iter().any(|doubt| line.contains(doubt));
+        let said: String = told.err.split_inclusive('\n').filter(is_other).collect();
+        assert_eq!(
+            (told.code, said.as_str()),
+            (0, self.said.as_str()),
+            "{}",
+            told.out
+        );
         serde_json::from_str(&told.out).unwrap()
     }
 

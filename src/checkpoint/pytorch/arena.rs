@@ -89,11 +89,19 @@ impl Arena {
     }
 
     /// A value by its place.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`add` alone makes places, and no value is removed"
+    )]
     pub(super) fn get(&self, id: Id) -> &Value {
         &self.values[id.0 as usize]
     }
 
     /// The same, to be changed.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`add` alone makes places, and no value is removed"
+    )]
     pub(super) fn get_mut(&mut self, id: Id) -> &mut Value {
         &mut self.values[id.0 as usize]
     }

@@ -9,6 +9,11 @@
 //! and neurons, which refer to lists of the graph, have forms of their own ([`operations`]).
 //! Documents are hostile until proven otherwise: their size is bounded, and an error names the
 //! node.
+// What is read here comes from outside, and no panic is to be reached from there.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
 
 mod bounds;
 mod document;

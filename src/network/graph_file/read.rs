@@ -138,7 +138,8 @@ impl<'a> Hierarchy<'a> {
             let Some(&own) = place.get(block.stage.as_str()) else {
                 return error(format!("block {name:?} is of a stage that is not listed"));
             };
-            if own != stage && own != stage + usize::from(name != &blocks[0].name) {
+            let is_first = blocks.first().is_some_and(|first| first.name == *name);
+            if own != stage && own != stage + usize::from(!is_first) {
                 return error(format!("block {name:?} is not in the order of the stages"));
             }
             stage = own;
