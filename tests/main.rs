@@ -19,6 +19,7 @@ mod event_frames;
 mod export;
 mod formats;
 mod journal;
+mod large_files;
 mod network;
 mod profile;
 mod quant;

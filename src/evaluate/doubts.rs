@@ -19,8 +19,8 @@ pub fn at_chance(correct: usize, images: usize, classes: usize) -> Option<String
     })
 }
 
-/// Neuron sites of a network that never fire, or always do; `rates`: by site, mean spikes per neuron
-/// and time step.
+/// Neuron sites of a network that never fire, or always do; `rates`: by site, mean spikes per
+/// neuron and time step.
 pub fn of_activity(graph: &Graph, rates: &[f64]) -> Vec<String> {
     let most = |site: &crate::network::Site| site.neuron.max_output() as f64;
     let sites = graph.sites.iter().zip(rates);

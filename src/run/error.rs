@@ -23,6 +23,17 @@ pub enum RunError {
     /// The images.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Files of a run that is to go on.
+    #[error(
+        "{source}\nwhere files have moved, correct their paths in {}: with the same content the run goes on",
+        profile.display()
+    )]
+    Moved {
+        /// The run's profile, which names them.
+        profile: PathBuf,
+        /// What cannot be had.
+        source: Box<RunError>,
+    },
     /// What there is to search.
     #[error(transparent)]
     Unsearchable(#[from] Unsearchable),

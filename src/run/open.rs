@@ -181,7 +181,13 @@ pub fn resume(
     let mut profile = Profile::parse(&text, &path)?;
     // The journal's fingerprint covers the calibration images, and its error says more.
     profile.calibration_hash = None;
-    let prepared = Prepared::new(profile.into())?;
+    let prepared = Prepared::new(profile.into()).map_err(|error| match error {
+        RunError::Checkpoint(_) | RunError::Data(_) => RunError::Moved {
+            profile: path.clone(),
+            source: Box::new(error),
+        },
+        error => error,
+    })?;
     let options = options.continuing(&opened.0.header.fingerprint.numerics);
     let (parts, stores) = Parts::new(prepared, text, path.display().to_string(), &options)?;
     go_on(&folder, opened, parts, stores, script)
