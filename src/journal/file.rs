@@ -448,7 +448,21 @@ mod tests {
             .expect_err("damaged")
             .to_string();
         assert!(error.contains("line 2"), "{error}");
-        fs::write(&path, text.replacen("\"seq\":2", "\"seq\":7", 1)).expect("a test file");
+        let changed = text.replacen("\"seq\":2", "\"seq\":7", 1);
+        fs::write(&path, changed).expect("a test file");
+        let error = Journal::read(folder.path()).expect_err("changed");
+        let error = error.to_string();
+        assert!(
+            error.contains("line 3: its check sum is another"),
+            "{error}"
+        );
+        // A line that is whole, and in the wrong place.
+        let gap: Vec<&str> = text.lines().collect();
+        let second = gap[2].replacen("\"seq\":2", "\"seq\":7", 1);
+        let (object, _) = second.split_once(",\"check_sum\"").expect("it has one");
+        let second = sealed(&format!("{object}}}"));
+        let gap = [gap[0], gap[1], &second, gap[3], ""].join("\n");
+        fs::write(&path, gap).expect("a test file");
         let error = Journal::read(folder.path()).expect_err("a gap").to_string();
         assert!(error.contains("event 2 expected, found event 7"), "{error}");
     }
@@ -508,7 +522,9 @@ mod tests {
                 let time = whole.header.time.clone();
                 let same = Header { time, ..read.header.clone() };
                 prop_assert_eq!(&same, &whole.header);
-                prop_assert!(read.entries.len() + 1 >= whole.entries.len());
+                // A zero is what a sector holds that was lost with the last append.
+                let lost = usize::from(byte != 0) * (whole.entries.len() - 1);
+                prop_assert!(read.entries.len() >= lost);
                 let events: Vec<_> = read.events().collect();
                 let written: Vec<_> = whole.events().take(events.len()).collect();
                 prop_assert_eq!(events, written);
