@@ -316,6 +316,9 @@ class Package:
             if about["order"] == "positions-first":
                 constant = constant.reshape(-1, x.shape[1]).T
             return x + constant.reshape(1, *x.shape[1:])
+        if kind == "channel-affine":
+            factors, summands = (np.array(about[n], F32)[None, :, None, None] for n in ("factors", "summands"))
+            return x * factors + summands
         if kind == "head-scale":
             factors = np.array(about["factors"], F32)[None, :, None, None]
             return (by_head(x, len(about["factors"])) * factors).reshape(x.shape)

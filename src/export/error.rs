@@ -15,12 +15,6 @@ pub enum ExportError {
         /// The site.
         site: String,
     },
-    /// A batch norm or scale that belongs to no layer.
-    #[error("{key}: no layer comes before it that could take it into its affine")]
-    NotAbsorbed {
-        /// Its key.
-        key: String,
-    },
     /// Layers that read real numbers, where only integers are wanted.
     #[error("--integer-only: these layers do not sum integers alone:{}", .0.iter().map(|l| format!("\n  {l}")).collect::<String>())]
     NotInteger(Vec<String>),

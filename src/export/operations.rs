@@ -6,9 +6,9 @@ use super::manifest::operation::{self, ConstantOrder, Number, Operation, Operati
 use super::sites;
 use super::tensors::Tensor;
 use crate::checkpoint::StateDict;
-use crate::network::{self, ConstantLayout, Graph, LayerId, NodeId, Op, Shape, Tokens};
-use crate::quant::Allocation;
+use crate::network::{self, ConstantLayout, Graph, LayerId, NodeId, Op, PerChannel, Shape, Tokens};
 use crate::quant::fixed::{FixedNetwork, Form, Grid};
+use crate::quant::{Allocation, ChannelAffine};
 
 /// Sums of integers below this are exact in f32.
 const EXACT: u128 = 1 << 24;
@@ -49,17 +49,8 @@ pub(super) fn flow(
         let inputs = node.inputs.iter().map(|n| place[n.index()]);
         let inputs: Vec<usize> = inputs.collect();
         let is_absorbed = absorbers[i].is_some();
-        if let Op::HeadScale { .. } = node.op
-            && is_absorbed
-        {
+        if is_absorbed {
             place.extend(inputs.first());
-            continue;
-        }
-        if let Op::BatchNorm(key) | Op::ChannelScale(key) = &node.op {
-            let before = inputs.first().copied();
-            let layer = before.filter(|_| is_absorbed);
-            let key = key.clone();
-            place.push(layer.ok_or(ExportError::NotAbsorbed { key })?);
             continue;
         }
         let exact = |layer: LayerId| graph.layer(layer).exact_at(allocation.get(layer));
@@ -68,6 +59,8 @@ pub(super) fn flow(
             _ if fixed.is_some() => false,
             Op::Layer(layer) => !exact(layer),
             Op::Neuron(_) => false,
+            // Where several follow each other the search evaluates them as one.
+            Op::BatchNorm(_) | Op::ChannelScale(_) => true,
             // Other tools add up real numbers in another order.
             Op::Scores { .. } | Op::Apply { .. } => {
                 from_inputs || node.range == network::ValueRange::Real
@@ -125,6 +118,9 @@ pub(super) fn flow(
                 },
             };
         }
+        if let Op::BatchNorm(_) | Op::ChannelScale(_) = &node.op {
+            made.op = channel_affine(weights, graph, node)?;
+        }
         if let Op::HeadScale { heads, key, terms } = &node.op {
             let factors = weights.head_factors(key, *heads, *terms)?;
             let factors = factors.into_iter().map(|factor| factor as f32).collect();
@@ -154,6 +150,26 @@ fn constant(weights: &StateDict, key: &str) -> Result<Tensor, ExportError> {
     let known = known.ok_or_else(|| ExportError::Unfit(format!("tensor {key} is missing")))?;
     let (name, shape) = (constant_name(key), known.shape.clone());
     Ok(Tensor::f32(name, shape, &known.values))
+}
+
+/// A batch norm or scale that no layer takes in.
+fn channel_affine(
+    weights: &StateDict,
+    graph: &Graph,
+    node: &network::Node,
+) -> Result<OperationKind, ExportError> {
+    let identity = ChannelAffine::identity(node.shape.channels);
+    let own = PerChannel::of(&node.op);
+    let own = own.map(|own| weights.normalization(&own, node.shape.channels));
+    let affine = own.transpose()?.iter().fold(identity, ChannelAffine::then);
+    // What the numbers of its input count.
+    let unit = node.inputs.first().map_or(1.0, |n| graph.node(*n).scale);
+    let affine = affine.of_unit(unit);
+    let f32s = |numbers: Vec<f64>| numbers.into_iter().map(|x| x as f32).collect();
+    Ok(OperationKind::ChannelAffine {
+        factors: f32s(affine.scale),
+        summands: f32s(affine.shift),
+    })
 }
 
 /// What a value's integers stand for.

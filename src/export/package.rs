@@ -152,7 +152,7 @@ impl Package {
         tensors.extend(thresholds);
         let trained: BTreeSet<&str> = graph.sites.iter().filter_map(|s| s.neuron.key()).collect();
         payload.neurons = 4 * trained.len() as u64;
-        let (rates, factors) = firing_rates(&graph);
+        let (rates, factors) = per_channel(&graph);
         payload.factors = factors;
         for key in trained.into_iter().chain(rates) {
             let name = format!("{}{key}", super::layers::CHECKPOINT);
@@ -284,7 +284,7 @@ impl Payload {
         }
     }
 
-    /// The bytes of codes, float weights, affines, trained time constants, factors of heads and
+    /// The bytes of codes, float weights, affines, trained time constants, what no layer takes in and
     /// constants.
     pub fn stored(&self) -> u64 {
         let layers = self.codes + self.float_weights + self.affines;
@@ -292,9 +292,9 @@ impl Payload {
     }
 }
 
-/// The keys of the firing rates that heads are scaled by, and the bytes of the factors made of
-/// those that no layer takes in.
-fn firing_rates(graph: &Graph) -> (BTreeSet<&str>, u64) {
+/// The keys of the firing rates that heads are scaled by, and of batch norms and scales that no
+/// layer takes in; and the bytes of what no layer takes in.
+fn per_channel(graph: &Graph) -> (BTreeSet<&str>, u64) {
     let taken: BTreeSet<&str> = graph
         .layers
         .iter()
@@ -312,6 +312,23 @@ fn firing_rates(graph: &Graph) -> (BTreeSet<&str>, u64) {
             && !taken.contains(key.as_str())
         {
             bytes += 4 * *heads as u64;
+        }
+    }
+    let absorbers = graph.absorbers();
+    let apart = graph.nodes.iter().zip(absorbers);
+    let apart = apart.filter(|(_, absorber)| absorber.is_none());
+    let of_channels = apart.filter_map(|(node, _)| match PerChannel::of(&node.op) {
+        Some(PerChannel::HeadScale { .. }) | None => None,
+        Some(own) => Some(own.keys()),
+    });
+    let own: BTreeSet<String> = of_channels.flatten().collect();
+    for tensor in graph
+        .tensors
+        .iter()
+        .filter(|t| !t.dead && own.contains(&t.key))
+    {
+        if !tensor.key.ends_with("num_batches_tracked") && keys.insert(tensor.key.as_str()) {
+            bytes += 4 * tensor.shape.iter().product::<usize>() as u64;
         }
     }
     (keys, bytes)

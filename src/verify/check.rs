@@ -176,6 +176,8 @@ fn payload(
         .saturating_add(payload.factors);
     let factors = manifest.operations.iter().map(|o| match &o.op {
         OperationKind::HeadScale { factors } => 4 * factors.len() as u64,
+        // A batch norm has four numbers for each channel.
+        OperationKind::ChannelAffine { factors, .. } => 16 * factors.len() as u64,
         _ => 0,
     });
     let factors = factors.fold(0u64, u64::saturating_add);

@@ -4,7 +4,7 @@ use super::compare::Comparison;
 use super::convolution::{Sums, integer_sums, real_sums};
 use super::error::VerifyError;
 use super::golden::{Golden, Stored};
-use super::heads::{apply, concat, head_scale, scores, slice};
+use super::heads::{apply, channel_affine, concat, head_scale, scores, slice};
 use super::operations::{
     attention, average_pool, channel_mask, head_erode, head_mask, head_sum, max_pool, neurons,
     token_mean, token_sum, token_time_sum,
@@ -97,6 +97,8 @@ pub(super) enum Kind {
     AddConstant,
     /// By the step's constants.
     HeadScale,
+    /// By the first half of the step's constants, plus the second.
+    ChannelAffine,
     TokenSum,
     ChannelMask,
     TokenMean,
@@ -307,6 +309,7 @@ fn compute(
             apply((values.at(t), values.shape), (map.at(t), map.shape), heads)
         }),
         (Kind::HeadScale, [x]) => each(step, x, |x, _| head_scale(x, &step.constants)),
+        (Kind::ChannelAffine, [x]) => each(step, x, |x, _| channel_affine(x, &step.constants)),
         (Kind::AddConstant, [x]) => each(step, x, |x, _| two(x, &step.constants, |a, b| a + b)),
         (Kind::TokenSum, [x]) => each(step, x, token_sum),
         (Kind::ChannelMask, _) => each_pair(step, inputs, channel_mask),

@@ -98,9 +98,25 @@ pub(super) fn head_scale(x: &[f32], factors: &[f32]) -> Vec<f32> {
         .collect()
 }
 
+/// Each channel times its factor, plus its summand; the factors come first.
+pub(super) fn channel_affine(x: &[f32], constants: &[f32]) -> Vec<f32> {
+    let (factors, summands) = constants.split_at(constants.len() / 2);
+    let channels = x.chunks_exact((x.len() / factors.len().max(1)).max(1));
+    let affine = channels.zip(factors.iter().zip(summands));
+    affine
+        .flat_map(|(channel, (a, b))| channel.iter().map(move |x| a * x + b))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_affine_by_hand() {
+        let affine = channel_affine(&[1.0, 2.0, 3.0, 4.0], &[2.0, -1.0, 0.5, 10.0]);
+        assert_eq!(affine, [2.5, 4.5, 7.0, 6.0]);
+    }
 
     #[test]
     fn products_by_hand() {

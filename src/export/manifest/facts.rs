@@ -94,7 +94,8 @@ pub struct Payload {
     /// Trained time constants of neurons, which the manifest has as numbers.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub neurons: u64,
-    /// Factors of heads, which the manifest has as numbers.
+    /// Factors of heads, and batch norms and scales that no layer takes in: the tensors of the
+    /// checkpoint that the manifest's numbers are made of.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub factors: u64,
     /// Trained constants that are added to values.

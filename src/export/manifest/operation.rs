@@ -125,6 +125,14 @@ pub enum OperationKind {
         /// One for each head.
         factors: Vec<f32>,
     },
+    /// Each channel times its factor, plus its summand: a batch norm or scale that no layer takes
+    /// in, behind what is no layer or is read by others, too.
+    ChannelAffine {
+        /// One for each channel.
+        factors: Vec<f32>,
+        /// One for each channel.
+        summands: Vec<f32>,
+    },
     /// Sums over positions.
     TokenSum,
     /// Inputs mask (one position) and value: each channel times its mask.

@@ -293,6 +293,9 @@ impl Writer<'_> {
             (&OperationKind::Scores { heads }, [_, _]) => to.scores([read(0)?, read(1)?], heads),
             (&OperationKind::Apply { heads }, [_, _]) => to.apply([read(0)?, read(1)?], heads),
             (OperationKind::HeadScale { factors }, [x]) => to.head_scale(x, factors),
+            (OperationKind::ChannelAffine { factors, summands }, [x]) => {
+                to.channel_affine(x, factors, summands)
+            }
             (OperationKind::AddConstant { constant, order }, [x]) => {
                 let numbers = self.package.constants.get(&constant.tensor)?;
                 to.add_constant(x, numbers, *order)

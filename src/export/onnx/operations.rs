@@ -66,6 +66,19 @@ impl Context<'_> {
         self.builder.same("Add", &[x, &constant], self.name)
     }
 
+    /// `a x + b` of each channel.
+    pub(super) fn channel_affine(self, x: &Value, factors: &[f32], summands: &[f32]) -> Value {
+        let dims = [1, factors.len(), 1, 1];
+        let scope = self.builder.scope.clone();
+        let of = |what: &str| format!("{scope}/{}", self.inner(what));
+        let (a, b) = (of("factors"), of("summands"));
+        let factors = self.builder.floats(a, &dims, factors);
+        let summands = self.builder.floats(b, &dims, summands);
+        let scaled = (self.inner("scaled"), Dtype::F32, &self.dims[..]);
+        let scaled = self.builder.node(op("Mul"), &[x, &factors], scaled);
+        self.builder.same("Add", &[&scaled, &summands], self.name)
+    }
+
     /// `(a + b) * 0.5`.
     pub(super) fn average(self, a: &Value, b: &Value) -> Value {
         let sum = (self.inner("sum"), Dtype::F32, &self.dims[..]);

@@ -59,6 +59,9 @@ pub(super) fn steps(manifest: &Manifest) -> Result<Vec<Step>, VerifyError> {
             // Those that are added are read with the tensors.
             constants: match &operation.op {
                 OperationKind::HeadScale { factors } => factors.clone(),
+                OperationKind::ChannelAffine { factors, summands } => {
+                    [factors.as_slice(), summands].concat()
+                }
                 _ => Vec::new(),
             },
             release: Vec::new(),
@@ -159,6 +162,7 @@ fn kind(op: &OperationKind, (layers, sites): (usize, usize)) -> Kind {
         OperationKind::Scores { heads } => Kind::Scores { heads },
         OperationKind::Apply { heads } => Kind::Apply { heads },
         OperationKind::HeadScale { .. } => Kind::HeadScale,
+        OperationKind::ChannelAffine { .. } => Kind::ChannelAffine,
         OperationKind::AddConstant { .. } => Kind::AddConstant,
         OperationKind::TokenSum => Kind::TokenSum,
         OperationKind::ChannelMask => Kind::ChannelMask,
@@ -219,7 +223,7 @@ impl Expected {
                 let site = manifest.sites.get(index).filter(|s| named(op, &s.name));
                 site.ok_or("its site is not the next of `sites`")?.shape
             }
-            Kind::HeadScale => scaled_shape(op, last.shape)?,
+            Kind::HeadScale | Kind::ChannelAffine => scaled_shape(op, last.shape)?,
             Kind::Slice { .. } | Kind::Concat { .. } | Kind::Scores { .. } | Kind::Apply { .. } => {
                 heads::shape(kind, &shapes)?
             }
@@ -260,6 +264,18 @@ fn scaled_shape(op: &OperationKind, x: Shape) -> Result<Shape, String> {
                 && factors.iter().all(|factor| factor.is_finite()) =>
         {
             Ok(x)
+        }
+        OperationKind::ChannelAffine { factors, summands } => {
+            let mut numbers = factors.iter().chain(summands);
+            let fits = [factors, summands]
+                .iter()
+                .all(|numbers| numbers.len() == x[0]);
+            match fits && numbers.all(|number| number.is_finite()) {
+                true => Ok(x),
+                false => {
+                    Err("it has not one finite factor and summand for each channel".to_owned())
+                }
+            }
         }
         _ => Err("its factors are not those of heads".to_owned()),
     }
@@ -416,6 +432,7 @@ fn numbers(manifest: &Manifest, kind: Kind, inputs: &[&Operation]) -> Option<u64
         | Kind::AveragePool { .. }
         | Kind::Attention { .. }
         | Kind::HeadScale
+        | Kind::ChannelAffine
         | Kind::AddConstant
         | Kind::TokenMean => None,
     }
@@ -435,6 +452,7 @@ pub(super) fn rounding(manifest: &Manifest) -> Vec<bool> {
         rounds.push(match operation.op {
             OperationKind::Layer(_) => layers.next().is_none_or(|layer| !layer.exact),
             OperationKind::Neuron(_) => false,
+            OperationKind::ChannelAffine { .. } => true,
             OperationKind::Scores { .. } | OperationKind::Apply { .. } => {
                 inherited || operation.numbers == Number::Real
             }
