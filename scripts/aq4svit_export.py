@@ -223,6 +223,23 @@ def _two_singles(number):
     return float(firsts[best]), float(seconds[best])
 
 
+def _factors(numbers):
+    """Vectors that f32 has, as tensors are stored, whose product is nearly this one."""
+    if torch.equal(numbers.float().double(), numbers):
+        return [numbers]
+    seconds = 1.0 + torch.arange(2**14, dtype=torch.float64) * 2.0**-23
+    firsts = (numbers[:, None] / seconds).float().double()
+    best = (firsts * seconds - numbers[:, None]).abs().argmin(1)
+    return [firsts.gather(1, best[:, None])[:, 0], seconds[best]]
+
+
+def _summands(numbers):
+    """Tensors that f32 has, as tensors are stored, whose sum is nearly this one."""
+    first = numbers.float().double()
+    rest = (numbers - first).float().double()
+    return [first, rest] if bool(rest.any()) else [first]
+
+
 class Shifted(Poison):
     """A value plus a constant, which only a product makes a value again: (a + x) y = a y + x y."""
 
@@ -299,6 +316,8 @@ _MUL = {"mul", "__mul__", "__rmul__", "__imul__", "mul_", "multiply"}
 _DIV = {"div", "__truediv__", "__itruediv__", "div_", "true_divide", "divide", "__rtruediv__"}
 _MATMUL = {"matmul", "__matmul__", "bmm"}
 _WITH_TENSORS = {"conv", "conv1d", "linear", "batch-norm"}
+# What gives real numbers anyhow, so that a factor of its own makes no spikes real.
+_REAL = {"input", "batch-norm", "channel-scale", "add-constant"}
 _READS = {"item", "__bool__", "tolist", "__float__", "__int__", "__index__", "numpy", "equal", "any", "all"}
 
 
@@ -406,10 +425,12 @@ class Recorder(TorchFunctionMode):
         place = self.place(tensor)
         if place is None:
             raise CannotExport(f"{what} in {self.where()} reads a constant, not what follows from the image")
+        if isinstance(place, Shifted):
+            place = self.unshifted(place)
         if isinstance(place, Poison):
             raise CannotExport(f"{what} in {self.where()} reads what cannot be written: {place.why}")
         place = self.settled(place)
-        if place.factor != 1.0 and what == "neurons":
+        if place.factor != 1.0 and (what == "neurons" or self.nodes[place.node].op in _REAL):
             place = self.constant_scale(place)
         if place.factor != 1.0:
             raise CannotExport(
@@ -422,15 +443,61 @@ class Recorder(TorchFunctionMode):
             for factor in _two_singles(place.factor):
                 place = self.constant_scale(Place(place.node, place.index, factor))
             return place
-        node, own = self.nodes[place.node], (place.node, place.factor)
+        node = self.nodes[place.node]
+        factors = torch.full((node.shape[0],), place.factor, dtype=torch.float64)
+        key = self.own_tensor((place.node, place.factor), factors)
+        new = self.emit_plain("channel-scale", [place.node], {"name": key}, node.shape, node.still)
+        return Place(new, place.index)
+
+    def unshifted(self, shifted):
+        """A value plus a number, as the addition of a vector of its own."""
+        place = self.settled(shifted.inner)
+        if place.factor != 1.0:
+            place = self.constant_scale(place)
+        numbers = torch.full((self.nodes[place.node].shape[0],), shifted.constant, dtype=torch.float64)
+        return self.summands(place, numbers, "channels") if shifted.constant else place
+
+    def summands(self, place, numbers, layout):
+        """A value plus a vector or map of its own, or two where f32 has not its numbers."""
+        for part in _summands(numbers):
+            node = self.nodes[place.node]
+            key = self.own_tensor((place.node, "+", layout, *part.flatten().tolist()), part)
+            fields = {"key": key, "layout": layout, "ones": 0}
+            place = Place(self.emit_plain("add-constant", [place.node], fields, node.shape, node.still), place.index)
+        return place
+
+    def plain(self, tensor, place):
+        """A place without a constant beside it."""
+        if isinstance(place, Shifted):
+            place = self.unshifted(place)
+            self.put(tensor, place)
+        return place
+
+    def own_tensor(self, own, tensor):
+        """The key of a tensor that the state dict does not have; `own` tells it from others."""
         key = next((k for k, (of, _) in self.made.items() if of == own), None)
         if key is None:
             base = self.names.get(id(self.stack[-1]), "") if self.stack else ""
             base = f"{base}.constant" if base else "constant"
             key = f"{base}{sum(k.startswith(base) for k in self.made)}"
-            self.made[key] = (own, torch.full((node.shape[0],), place.factor, dtype=torch.float64))
-        new = self.emit_plain("channel-scale", [place.node], {"name": key}, node.shape, node.still)
-        return Place(new, place.index)
+            self.made[key] = (own, tensor)
+        return key
+
+    def numbers_of(self, tensor, place, by_position):
+        """The numbers of a constant by a value's channels, or by channels and positions; none where they
+        are not one for each."""
+        C, H, W = self.nodes[place.node].shape
+        try:
+            numbers = tensor.detach().double().expand_as(place.index)
+        except RuntimeError:
+            return None
+        _, _, c, p = self.coordinates(place)
+        at = c * H * W + p if by_position else c
+        table = torch.full((C * H * W if by_position else C,), math.nan, dtype=torch.float64)
+        table[at.flatten()] = numbers.flatten()
+        if not torch.equal(table[at], numbers) or not bool(table.isfinite().all()):
+            return None
+        return table.view(C, H, W) if by_position else table
 
     def settled(self, place):
         """A product of two matrices that is read as it is becomes attention scores; part of a value's
@@ -941,6 +1008,8 @@ class Recorder(TorchFunctionMode):
         outs = _tensors(out)
         if not outs:
             return
+        if name not in _MUL and any(isinstance(place, Shifted) for _, place in before):
+            before = [(tensor, self.plain(tensor, place)) for tensor, place in before]
         places = [place for _, place in before if place is not None]
         poison = next((place for place in places if isinstance(place, Poison)), None)
         if isinstance(poison, Shifted) and name in _MUL:
@@ -1133,6 +1202,9 @@ class Recorder(TorchFunctionMode):
                 sign = -1.0 if name in _SUB and not turned else 1.0
                 factor = place.factor * (-1.0 if turned else 1.0)
                 self.put(out, Shifted(Place(place.node, place.index, factor), sign * other))
+            elif name in _MUL and isinstance(place, Shifted):
+                inner = place.inner
+                self.put(out, Shifted(Place(inner.node, inner.index, inner.factor * other), place.constant * other))
             elif name in _MUL:
                 self.scaled(out, place, other)
             elif name in _DIV and constant(b) and other != 0.0:
@@ -1260,16 +1332,39 @@ class Recorder(TorchFunctionMode):
             if made is not None:
                 self.put(out, made)
                 return None
-        if name not in _MUL or key is None or place.factor != 1.0:
+        turned = value is b
+        if name not in _MUL | _ADD | (set() if turned else _SUB | _DIV) or out.shape != place.index.shape:
             return cannot(f"{name} of a value and a tensor that does not follow from the image")
+        place = self.settled(place)
+        if place.factor != 1.0:
+            place = self.constant_scale(place)
+        if name in _ADD | _SUB:
+            return self.with_summands(name, place, -parameter if name in _SUB else parameter, out, cannot)
         node = self.nodes[place.node]
         stored = dict(self.model.named_parameters()) | dict(self.model.named_buffers())
-        order = torch.arange(parameter.numel()).view(parameter.shape)
-        c = self.coordinates(place)[2]
-        if tuple(stored[key].shape) != (node.shape[0],) or bool((order.expand_as(place.index) != c).any()):
-            return cannot(f"{name} of a value and {key}, which is no vector over its channels,")
-        new = self.emit_plain("channel-scale", [place.node], {"name": key}, node.shape, node.still)
-        self.put(out, Place(new, place.index))
+        factors = self.numbers_of(1.0 / parameter if name in _DIV else parameter, place, False)
+        if factors is None:
+            return cannot(f"{name} of a value and {key or 'a constant'}, which is no vector over its channels,")
+        own = None if key is None or name in _DIV else stored[key]
+        if own is not None and tuple(own.shape) == (node.shape[0],) and torch.equal(own.double(), factors):
+            keys = [key]
+        else:
+            keys = [self.own_tensor((place.node, "*", *part.tolist()), part) for part in _factors(factors)]
+        for key in keys:
+            new = self.emit_plain("channel-scale", [place.node], {"name": key}, node.shape, node.still)
+            place = Place(new, place.index)
+        self.put(out, place)
+        return None
+
+    def with_summands(self, name, place, summands, out, cannot):
+        """The addition of a constant that is no map or tokens of the state dict: a vector or map of its own."""
+        layout = "channels"
+        numbers = self.numbers_of(summands, place, False)
+        if numbers is None:
+            numbers, layout = self.numbers_of(summands, place, True), "map"
+        if numbers is None:
+            return cannot(f"{name} of a value and a constant that is not one number for each channel and position")
+        self.put(out, self.summands(place, numbers, layout))
         return None
 
     def head_scale(self, place, scales):
@@ -1306,7 +1401,7 @@ class Recorder(TorchFunctionMode):
             order = order.expand_as(place.index)
         except RuntimeError:
             return None
-        forms = {"map": ((C, H, W), c * H * W + p), "channel-tokens": ((C, H * W), c * H * W + p),
+        forms = {"channels": ((C,), c), "map": ((C, H, W), c * H * W + p), "channel-tokens": ((C, H * W), c * H * W + p),
                  "tokens": ((H * W, C), p * C + c)}
         for layout, (shape, index) in forms.items():
             ones = len(stored) - len(shape)
@@ -1623,7 +1718,7 @@ class Run:
         out = out[0] if isinstance(out, (tuple, list)) else out
         self.recorder, self.batch, self.frames = recorder, batch, frames
         recorder.stack = []
-        place = recorder.place(out)
+        place = recorder.plain(out, recorder.place(out))
         if place is None:
             raise CannotExport("the network's output does not follow from its input by operations that were seen")
         if isinstance(place, Poison):
@@ -2115,7 +2210,10 @@ def export(model, example_input, path, time_axis=None, repeat=None, stages=None)
     used = _used_keys(run)
     made = {k: v for k, (_, v) in run.recorder.made.items() if k in used}
     for key in made:
-        run.recorder.notes.append(f"{key} is a tensor of its own in the file: a constant factor")
+        run.recorder.notes.append(f"{key} is a tensor of its own in the file: a constant of the computation")
+        _, again = other.recorder.made.get(key, (None, None))
+        if again is None or not torch.equal(made[key], again):
+            raise CannotExport(f"{key}, a constant of the computation, is another one for other images")
     for key, (shape, order) in run.recorder.maps.items():
         if key in used:
             weight = torch.empty_like(stored[key])

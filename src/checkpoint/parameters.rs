@@ -172,6 +172,9 @@ impl StateDict {
             return Ok(values.to_vec());
         }
         let (channels, positions) = (value.channels, value.height * value.width);
+        if layout == ConstantLayout::Channels {
+            return Ok(values.repeat(positions));
+        }
         let places = (0..positions).flat_map(|n| (0..channels).map(move |c| c * positions + n));
         Ok(places.filter_map(|at| values.get(at)).copied().collect())
     }

@@ -60,7 +60,7 @@ pub(super) fn flow(
             Op::Layer(layer) => !exact(layer),
             Op::Neuron(_) => false,
             // Where several follow each other the search evaluates them as one.
-            Op::BatchNorm(_) | Op::ChannelScale(_) => true,
+            ref op if is_per_channel(op) => true,
             // Other tools add up real numbers in another order.
             Op::Scores { .. } | Op::Apply { .. } => {
                 from_inputs || node.range == network::ValueRange::Real
@@ -98,7 +98,9 @@ pub(super) fn flow(
         place.push(operations.len());
         rounding.push(rounds);
         let mut made = operation(graph, node, inputs);
-        if let Op::AddConstant { key, layout } = &node.op {
+        if let Op::AddConstant { key, layout } = &node.op
+            && *layout != ConstantLayout::Channels
+        {
             let tensor = match constants.iter().find(|t| t.name == constant_name(key)) {
                 Some(known) => known.reference(),
                 None => {
@@ -111,14 +113,12 @@ pub(super) fn flow(
             made.op = OperationKind::AddConstant {
                 constant: tensor,
                 order: match layout {
-                    ConstantLayout::Map | ConstantLayout::ChannelTokens => {
-                        ConstantOrder::ChannelsFirst
-                    }
                     ConstantLayout::Tokens => ConstantOrder::PositionsFirst,
+                    _ => ConstantOrder::ChannelsFirst,
                 },
             };
         }
-        if let Op::BatchNorm(_) | Op::ChannelScale(_) = &node.op {
+        if is_per_channel(&node.op) {
             made.op = channel_affine(weights, graph, node)?;
         }
         if let Op::HeadScale { heads, key, terms } = &node.op {
@@ -152,7 +152,16 @@ fn constant(weights: &StateDict, key: &str) -> Result<Tensor, ExportError> {
     Ok(Tensor::f32(name, shape, &known.values))
 }
 
-/// A batch norm or scale that no layer takes in.
+/// What a package has as an affine of each channel, where no layer takes it in.
+fn is_per_channel(op: &Op) -> bool {
+    match op {
+        Op::BatchNorm(_) | Op::ChannelScale(_) => true,
+        Op::AddConstant { layout, .. } => *layout == ConstantLayout::Channels,
+        _ => false,
+    }
+}
+
+/// A batch norm, scale or constant that no layer takes in.
 fn channel_affine(
     weights: &StateDict,
     graph: &Graph,
@@ -161,7 +170,16 @@ fn channel_affine(
     let identity = ChannelAffine::identity(node.shape.channels);
     let own = PerChannel::of(&node.op);
     let own = own.map(|own| weights.normalization(&own, node.shape.channels));
-    let affine = own.transpose()?.iter().fold(identity, ChannelAffine::then);
+    let mut affine = own.transpose()?.iter().fold(identity, ChannelAffine::then);
+    if let Op::AddConstant { key, layout } = &node.op {
+        let one = Shape {
+            height: 1,
+            width: 1,
+            ..node.shape
+        };
+        let constant = weights.constant(key, *layout, one)?;
+        affine.shift = constant.into_iter().map(f64::from).collect();
+    }
     // What the numbers of its input count.
     let unit = node.inputs.first().map_or(1.0, |n| graph.node(*n).scale);
     let affine = affine.of_unit(unit);

@@ -15,7 +15,7 @@ use super::manifest::{
 use super::operations::{Flow, flow};
 use super::tensors::{Tensor, serialize};
 use crate::checkpoint::StateDict;
-use crate::network::{Graph, LayerId, Op, PerChannel};
+use crate::network::{ConstantLayout, Graph, LayerId, Op, PerChannel};
 use crate::profile::Profile;
 use crate::quant::fixed::{FixedAffine, FixedNetwork};
 use crate::quant::{Affine, Allocation, MemoryModel, QuantizedLayer};
@@ -317,9 +317,12 @@ fn per_channel(graph: &Graph) -> (BTreeSet<&str>, u64) {
     let absorbers = graph.absorbers();
     let apart = graph.nodes.iter().zip(absorbers);
     let apart = apart.filter(|(_, absorber)| absorber.is_none());
-    let of_channels = apart.filter_map(|(node, _)| match PerChannel::of(&node.op) {
-        Some(PerChannel::HeadScale { .. }) | None => None,
-        Some(own) => Some(own.keys()),
+    let of_channels = apart.filter_map(|(node, _)| match (&node.op, PerChannel::of(&node.op)) {
+        (Op::AddConstant { key, layout }, _) if *layout == ConstantLayout::Channels => {
+            Some(vec![key.clone()])
+        }
+        (_, Some(PerChannel::HeadScale { .. }) | None) => None,
+        (_, Some(own)) => Some(own.keys()),
     });
     let own: BTreeSet<String> = of_channels.flatten().collect();
     for tensor in graph

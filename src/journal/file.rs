@@ -41,13 +41,12 @@ pub struct Journal {
 /// Why a line is not what was written.
 const CHANGED: &str = "its check sum is another";
 
-/// The entry of a line; or why it is none.
+/// The entry of a line; or why it is none. (Lines of earlier versions have no check sum.)
 pub(crate) fn entry(line: &[u8]) -> Result<Entry, String> {
     let entry = serde_json::from_slice(line).map_err(|e| format!("not an event: {e}"))?;
     match seal(line) {
-        Seal::Intact => Ok(entry),
         Seal::Broken => Err(CHANGED.to_owned()),
-        Seal::Missing => Err("it has no check sum".to_owned()),
+        Seal::Intact | Seal::Missing => Ok(entry),
     }
 }
 
@@ -113,7 +112,7 @@ impl Journal {
         let mut upgrade = Upgrade::of(&header).map_err(foreign)?;
         match upgrade {
             Some(_) => Upgrade::header(&mut header),
-            None if seal(first) != Seal::Intact => return Err(foreign(CHANGED.to_owned())),
+            None if seal(first) == Seal::Broken => return Err(foreign(CHANGED.to_owned())),
             None => {}
         }
         let mut journal = Journal {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of the journal's format.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 4;
 
 /// Content hashes of everything that a run's numbers depend on. Two runs with equal fingerprints
 /// and commands have equal journals.

@@ -1,5 +1,4 @@
-//! Upgrades of journals that earlier versions of the program wrote, one step for each format. (Lines
-//! of formats before 5 have no check sum; writing them gives them one.)
+//! Upgrades of journals that earlier versions of the program wrote, one step for each format.
 //!
 //! Everything behind this file sees the current format alone. A journal of a newer format is
 //! refused.
@@ -38,7 +37,7 @@ impl Upgrade {
     pub fn of(header: &Value) -> Result<Option<Self>, String> {
         match header.get("format").and_then(Value::as_u64) {
             Some(format) if format == u64::from(FORMAT) => Ok(None),
-            Some(from @ 1..=4) => Ok(Some(Upgrade {
+            Some(from @ 1..=3) => Ok(Some(Upgrade {
                 from,
                 ..Upgrade::default()
             })),
@@ -67,9 +66,7 @@ impl Upgrade {
             upgrade_to_3(line);
             self.count_images(line);
         }
-        if self.from < 4 {
-            self.undone.upgrade_to_4(line);
-        }
+        self.undone.upgrade_to_4(line);
     }
 
     /// Format 2 to 3: `finished` counts the images of screenings and confirmations.

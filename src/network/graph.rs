@@ -272,6 +272,8 @@ pub enum ConstantLayout {
     Tokens,
     /// Channels of tokens, `[C, N]`.
     ChannelTokens,
+    /// `[C]`, the same at every position.
+    Channels,
 }
 
 impl ConstantLayout {
@@ -286,6 +288,7 @@ impl ConstantLayout {
             ConstantLayout::Map => vec![channels, height, width],
             ConstantLayout::Tokens => vec![height * width, channels],
             ConstantLayout::ChannelTokens => vec![channels, height * width],
+            ConstantLayout::Channels => vec![channels],
         }
     }
 }

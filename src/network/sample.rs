@@ -229,6 +229,7 @@ impl Sampler {
                     ConstantLayout::Map,
                     ConstantLayout::Tokens,
                     ConstantLayout::ChannelTokens,
+                    ConstantLayout::Channels,
                 ]);
                 let (key, ones) = (self.name("position"), self.random.pick(&[0, 1]));
                 let x = self.builder.add_constant(x, &key, (layout, ones));

@@ -223,6 +223,7 @@ impl Naive<'_> {
                     x + match layout {
                         ConstantLayout::Tokens => constant[n * channels + c],
                         ConstantLayout::Map | ConstantLayout::ChannelTokens => constant[i],
+                        ConstantLayout::Channels => constant[c],
                     }
                 })
                 .collect()

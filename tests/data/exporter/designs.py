@@ -388,10 +388,34 @@ class Apart(nn.Module):
         return self.head(x.mean((0, 3, 4)))
 
 
+class Constants(nn.Module):
+    """Layer scale and biases as maps, a quotient, a code of positions that is computed, numbers that
+    are added, to the image too."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1, self.lif1 = nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), LIF()
+        self.conv2, self.bn2, self.lif2 = nn.Conv2d(8, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), LIF()
+        self.conv3, self.norm, self.lif3 = nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8), LIF()
+        self.scale, self.bias = nn.Parameter(torch.rand(1, 8, 1, 1) + 0.5), nn.Parameter(torch.randn(8, 1, 1) / 8)
+        self.parts, self.plain = nn.Parameter(2.0 ** torch.randint(-2, 2, (1, 8, 1, 1))), nn.Parameter(torch.randn(8) / 8)
+        self.head = nn.Linear(8, 10)
+
+    def forward(self, x):
+        x = ((2 * x - 0.9) / 0.45).unsqueeze(0).repeat(4, 1, 1, 1, 1)
+        x = self.lif1(over(x, self.conv1, self.bn1))
+        y = over(x, self.conv2, self.bn2) * (0.7 * self.scale) + x
+        z = self.lif2(y + self.bias)
+        z = over(z, self.conv3) / self.parts - self.plain.view(-1, 1, 1)
+        place = torch.linspace(0, 1, z.shape[-1], dtype=torch.float32).to(z)
+        z = self.lif3(over(z + y + place, self.norm) + 0.25)
+        return self.head(z.mean((0, 3, 4)))
+
+
 DESIGNS = {
     "spikingjelly-sew": SpikingjellySew, "spikingjelly-voting": SpikingjellyVoting,
     "spikingjelly-steps": SpikingjellySteps,
     "snntorch-transformer": SnntorchTransformer, "folded": Folded, "functional": Functional,
     "branches": Branches, "tokens": Tokens, "einsum": Einsum, "norms": Norms, "frames": Frames,
-    "apart": Apart,
+    "apart": Apart, "constants": Constants,
 }
