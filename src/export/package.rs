@@ -284,8 +284,8 @@ impl Payload {
         }
     }
 
-    /// The bytes of codes, float weights, affines, trained time constants, what no layer takes in and
-    /// constants.
+    /// The bytes of codes, float weights, affines, trained time constants, what no layer takes in,
+    /// and constants.
     pub fn stored(&self) -> u64 {
         let layers = self.codes + self.float_weights + self.affines;
         layers + self.neurons + self.factors + self.constants

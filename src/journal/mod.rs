@@ -1,9 +1,10 @@
 //! The journal: the file of events, one JSON object per line, appended and never rewritten.
 //!
 //! `RUN/journal.jsonl` begins with a [`Header`] line; every further line is an [`Entry`]. All but
-//! the header and the `time` of an entry is a function of profile, data and commands. Every line ends
-//! in a check sum of all but its time, so that a changed line is told from a written one. A torn last
-//! line (a killed process, a full disk) is dropped on reading; the search does that step again.
+//! the header and the `time` of an entry is a function of profile, data and commands. Every line
+//! ends in a check sum of all but its time, so that a changed line is told from a written one. A
+//! torn last line (a killed process, a full disk) is dropped on reading; the search does that step
+//! again.
 #![forbid(unsafe_code)]
 // What is read here comes from outside, and no panic is to be reached from there.
 #![cfg_attr(

@@ -5,16 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use aq4svit::checkpoint::StateDict;
-use aq4svit::export::Package;
 use aq4svit::network::{GRAPH_KEY, Graph, Op, sample, write_graph};
-use aq4svit::profile::Profile;
-use aq4svit::quant::{Allocation, BitWidth};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use super::super::naive::{Random, weights};
 use super::{check, export_with, numpy_reads};
-use crate::common::package::source;
 use crate::common::python;
 
 /// Writes a graph file, without golden data, and a profile that names it.
