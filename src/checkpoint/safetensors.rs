@@ -18,6 +18,8 @@ use crate::network::{GOLDEN_PREFIX, GRAPH_KEY};
 
 /// Bytes of the header's length.
 const PREFIX: u64 = 8;
+/// The longest header that the format allows.
+const FORMAT_HEADER: u64 = 100_000_000;
 /// The longest header read: far beyond that of any network.
 pub(super) const MAX_HEADER: u64 = 16 << 20;
 
@@ -25,7 +27,8 @@ pub(super) const MAX_HEADER: u64 = 16 << 20;
 pub(super) fn starts(bytes: &[u8]) -> bool {
     match bytes.split_first_chunk() {
         Some((length, rest)) => {
-            u64::from_le_bytes(*length) <= MAX_HEADER && matches!(rest.first(), None | Some(b'{'))
+            u64::from_le_bytes(*length) <= FORMAT_HEADER
+                && matches!(rest.first(), None | Some(b'{'))
         }
         None => false,
     }
@@ -42,11 +45,18 @@ pub(super) fn list(input: &mut Input, origin: &str) -> Result<Listing, Checkpoin
     };
     let header_length = u64::from_le_bytes(prefix);
     let start = header_length.saturating_add(PREFIX);
-    if header_length > MAX_HEADER {
+    if header_length > FORMAT_HEADER {
         return Err(corrupt("it does not start with a header"));
     }
     if start > found {
         return Err(CheckpointError::length(origin, start, found));
+    }
+    if header_length > MAX_HEADER {
+        return Err(corrupt(&format!(
+            "its header of {} MiB is longer than this program reads ({} MiB), and than that of any network",
+            header_length >> 20,
+            MAX_HEADER >> 20
+        )));
     }
     let mut header = Vec::new();
     input.seek(SeekFrom::Start(PREFIX)).map_err(read_error)?;

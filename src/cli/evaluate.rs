@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     }
     let profile = match &package {
         Some(package) => package.profile.clone(),
-        None => resolve(&args.profile, &args.set)?,
+        None => resolve(&args.profile, &without_screening(&args.set))?,
     };
     let split = split(args, &profile)?;
     let (allocation, prepared) = prepare(args, profile, package.as_ref(), split)?;
@@ -138,6 +138,20 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     }
     show(args.json, &evaluation, || evaluation.text())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A smaller search split than the profile screens on is no mistake here: nothing is screened.
+fn without_screening(set: &SetArgs) -> SetArgs {
+    let mut set = set.clone();
+    let names = |key: &str| {
+        set.set
+            .iter()
+            .any(|text| text.split('=').next() == Some(key))
+    };
+    if names("data.search") && !names("search.screen") {
+        set.set.push("search.screen=1".to_owned());
+    }
+    set
 }
 
 /// The split that is asked for.

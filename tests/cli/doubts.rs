@@ -202,6 +202,14 @@ fn labels_of_one_class_and_test_images_of_the_search_are_told() {
 }
 
 #[test]
+fn a_smaller_search_split_than_is_screened_on_is_evaluated() {
+    let demo = Demo::new();
+    let set = ["--split", "search", "--set", "data.search=30"];
+    let (out, _) = demo.expect(0, &[&["evaluate", "small.toml"][..], &set].concat());
+    assert!(out.contains("of 30 images of the search split"), "{out}");
+}
+
+#[test]
 fn pixels_on_another_scale_are_told() {
     let demo = Demo::new();
     for set in ["data.mean=[128]", "data.std=[58]"] {
