@@ -314,6 +314,7 @@ _SUB = {"sub", "__sub__", "__isub__", "sub_", "subtract"}
 _FROM = {"rsub", "__rsub__"}
 _MUL = {"mul", "__mul__", "__rmul__", "__imul__", "mul_", "multiply"}
 _DIV = {"div", "__truediv__", "__itruediv__", "div_", "true_divide", "divide", "__rtruediv__"}
+_COMPARES = {"gt", "ge", "lt", "le", "greater", "greater_equal", "less", "less_equal", "heaviside", "sign"}
 _MATMUL = {"matmul", "__matmul__", "bmm"}
 _WITH_TENSORS = {"conv", "conv1d", "linear", "batch-norm"}
 # What gives real numbers anyhow, so that a factor of its own makes no spikes real.
@@ -1062,6 +1063,8 @@ class Recorder(TorchFunctionMode):
         own = module is not None and not type(module).__module__.startswith("torch.")
         may_be_neurons = own and not _holds_layers(module)
         hint = " (neurons of an own class are told by register(CLASS, fn))" if may_be_neurons else ""
+        if name.strip("_") in _COMPARES and not may_be_neurons:
+            hint = " (neurons that are written out become a module of their own, which register(CLASS, fn) tells)"
         return cannot(f"{name}, which is no known operation{hint},")
 
     def term(self, tensor, number):
@@ -1718,7 +1721,10 @@ class Run:
         out = out[0] if isinstance(out, (tuple, list)) else out
         self.recorder, self.batch, self.frames = recorder, batch, frames
         recorder.stack = []
-        place = recorder.plain(out, recorder.place(out))
+        place = recorder.plain(out, recorder.place(out)) if isinstance(out, torch.Tensor) else None
+        if not isinstance(out, torch.Tensor):
+            kind = type(out).__name__
+            raise CannotExport(f"the network's output is a {kind}: return the logits alone, a tensor [B, classes]")
         if place is None:
             raise CannotExport("the network's output does not follow from its input by operations that were seen")
         if isinstance(place, Poison):
@@ -1743,7 +1749,11 @@ class Run:
         node = recorder.nodes[place.node]
         whole = torch.arange(batch * node.shape[0]).view(batch, -1)
         if node.positions != 1 or place.index.shape != whole.shape or bool((place.index != whole).any()):
-            raise CannotExport(f"the network's output of shape {tuple(out.shape)} is not [B, classes], one vector per image")
+            steps = recorder.coordinates(place)[0] if not node.still and place.index.numel() else None
+            one = steps is not None and bool((steps == steps.flatten()[0]).all())
+            why = " (it is of one time step: return their mean, or all of them)" if one else ""
+            raise CannotExport(
+                f"the network's output of shape {tuple(out.shape)} is not [B, classes], one vector per image{why}")
         self.logits, self.last, self.classes = logits, place.node, node.shape[0]
         calls = {n.calls for n in recorder.nodes if n.op == "neuron"}
         if len(calls) > 1:

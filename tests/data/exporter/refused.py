@@ -52,6 +52,7 @@ def windows(x):
 REFUSED = {
     "transposed": lambda m, x: unit(m, x.transpose(3, 4)),
     "flipped": lambda m, x: unit(m, x.flip(2)),
+    "written out": lambda m, x: unit(m, (x > 0.5).to(x.dtype)),
     "relu": lambda m, x: torch.relu(x),
     "batch mean": lambda m, x: unit(m, x * 1.0 + x.mean(1, keepdim=True)),
     "factor": lambda m, x: unit(m, x * 0.3),
