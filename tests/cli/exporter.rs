@@ -124,7 +124,10 @@ fn what_a_graph_file_cannot_say_is_refused_by_its_place() {
             "a convolution in second (Conv2d) reads positions in another order",
         ),
         ("flipped", "flip, which is no known operation"),
-        ("written out", "neurons that are written out become a module"),
+        (
+            "written out",
+            "neurons that are written out become a module",
+        ),
         (
             "relu",
             "linear in fc (Linear) reads what cannot be written: relu",
