@@ -63,6 +63,7 @@ pub use random::{RandomNumbers, random_weights};
 pub use recognise::{
     Candidate, Evidence, Recognition, Setting, Shapes, cannot_tell, recognise, taken_for,
 };
+pub(crate) use safetensors::check_header;
 pub use state_dict::{StateDict, TensorData};
 
 /// The files of a checkpoint: itself, or those of a folder or of an index, with the index first.

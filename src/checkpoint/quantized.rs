@@ -19,7 +19,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::error::printable;
-use super::safetensors::MAX_HEADER;
+use super::safetensors::check_header;
 use crate::quant::calibrated::OutputMoments;
 use crate::quant::{BitWidth, ChannelAffine, Quantized, QuantizedLayer};
 
@@ -96,11 +96,7 @@ impl QuantizedFile {
     /// [`QuantizedFileError`] for the first thing that is wrong.
     pub fn from_bytes(bytes: &[u8], file: &str) -> Result<Self, QuantizedFileError> {
         let header = |e: safetensors::SafeTensorError| error(file, "the header", &e.to_string());
-        let said = bytes.first_chunk().map_or(0, |l| u64::from_le_bytes(*l));
-        if said > MAX_HEADER {
-            let why = format!("{said} bytes are more than it can need");
-            return Err(error(file, "the header", &why));
-        }
+        check_header(bytes).map_err(|why| error(file, "the header", &why))?;
         let (_, parsed) = SafeTensors::read_metadata(bytes).map_err(header)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(header)?;
         let metadata = parsed.metadata().clone().unwrap_or_default();

@@ -21,7 +21,21 @@ const PREFIX: u64 = 8;
 /// The longest header that the format allows.
 const FORMAT_HEADER: u64 = 100_000_000;
 /// The longest header read: far beyond that of any network.
-pub(super) const MAX_HEADER: u64 = 16 << 20;
+const MAX_HEADER: u64 = 16 << 20;
+
+/// Refuses the bytes of a file that says its header to be longer than any network's: to parse it
+/// would take many times its size.
+pub(crate) fn check_header(bytes: &[u8]) -> Result<(), String> {
+    let length = bytes.first_chunk().map_or(0, |l| u64::from_le_bytes(*l));
+    match length > MAX_HEADER {
+        true => Err(format!(
+            "its header of {} MiB is longer than this program reads ({} MiB), and than that of any network",
+            length >> 20,
+            MAX_HEADER >> 20
+        )),
+        false => Ok(()),
+    }
+}
 
 /// True for the first bytes of such a file.
 pub(super) fn starts(bytes: &[u8]) -> bool {
@@ -51,13 +65,7 @@ pub(super) fn list(input: &mut Input, origin: &str) -> Result<Listing, Checkpoin
     if start > found {
         return Err(CheckpointError::length(origin, start, found));
     }
-    if header_length > MAX_HEADER {
-        return Err(corrupt(&format!(
-            "its header of {} MiB is longer than this program reads ({} MiB), and than that of any network",
-            header_length >> 20,
-            MAX_HEADER >> 20
-        )));
-    }
+    check_header(&prefix).map_err(|why| corrupt(&why))?;
     let mut header = Vec::new();
     input.seek(SeekFrom::Start(PREFIX)).map_err(read_error)?;
     input

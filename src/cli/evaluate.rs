@@ -14,7 +14,7 @@ use super::INTERRUPTED;
 use super::bits::{Bits, allocation};
 use super::device::DeviceArgs;
 use super::output::{note, show};
-use super::prepared::{prepared_for, prepared_with};
+use super::prepared::{prepared_for, prepared_with, say_notes};
 use super::progress::bar;
 use super::results::ResultArgs;
 use super::signals::Signals;
@@ -133,9 +133,8 @@ pub(crate) fn run(args: &Args, signals: Signals) -> Result<ExitCode> {
     evaluation.skipped = skipped;
     let chance = float_correct.and_then(|n| at_chance(n, counted.images, graph.classes));
     let activity = of_activity(&graph, &counted.firing_rates(&graph));
-    for doubt in chance.into_iter().chain(activity) {
-        note(&format!("note: {doubt}"));
-    }
+    say_notes(chance.as_slice());
+    say_notes(&activity);
     show(args.json, &evaluation, || evaluation.text())?;
     Ok(ExitCode::SUCCESS)
 }

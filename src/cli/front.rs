@@ -10,7 +10,8 @@ use crossbeam_channel::Receiver;
 use super::commands::{CommandArgs, ScriptError};
 use super::device::DeviceArgs;
 use super::optimizations::OptimizationArgs;
-use super::output::{json_line, line, note, words};
+use super::output::{json_line, line, words};
+use super::prepared::say_notes;
 use super::results::ResultArgs;
 use super::signals::Signals;
 use super::{exit_code, headless, interactive};
@@ -145,9 +146,8 @@ impl Front {
         let Some(finished) = Finished::new(&summary.tree, counters, totals, &summary.folder) else {
             bail!("the run has not finished")
         };
-        for doubt in text::doubts::of_run(&summary.tree, run::classes(&summary.folder)) {
-            note(&format!("note: {doubt}"));
-        }
+        let classes = run::classes(&summary.folder);
+        say_notes(&text::doubts::of_run(&summary.tree, classes));
         match self {
             Front::Json => json_line(&finished)?,
             Front::Interactive => words(&finished.to_string())?,
@@ -173,9 +173,7 @@ pub(crate) struct Begun {
 impl Begun {
     /// Shows the run to its end, or until it is left.
     pub fn watch(self, front: Front, signals: Signals) -> Result<ExitCode> {
-        for text in &self.handle.notes {
-            note(&format!("note: {text}"));
-        }
+        say_notes(&self.handle.notes);
         match front {
             Front::Interactive => interactive::watch(self.handle, &self.options, signals),
             Front::Lines | Front::Json => {

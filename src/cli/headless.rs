@@ -11,6 +11,7 @@ use super::INTERRUPTED;
 use super::commands::ScriptError;
 use super::front::Front;
 use super::output::{Reader, line, message, note, offer, offer_json};
+use super::prepared::say_notes;
 use super::progress::bar;
 use super::signals::Signals;
 use crate::evaluate::{Question, Split};
@@ -190,9 +191,8 @@ impl Watcher {
             return Ok(Reader::There);
         }
         if let Event::Baseline { .. } = entry.event {
-            for doubt in text::doubts::of_run(&self.tree, self.classes) {
-                self.bar.suspend(|| note(&format!("note: {doubt}")));
-            }
+            let doubts = text::doubts::of_run(&self.tree, self.classes);
+            self.bar.suspend(|| say_notes(&doubts));
         }
         // The result is the last line.
         if let Event::Finished { .. } = entry.event {

@@ -110,13 +110,10 @@ pub(crate) fn run(args: &Args, signals: &Signals) -> Result<ExitCode> {
 /// Refuses an output that would replace the profile, its checkpoint or the input.
 #[cfg(feature = "torch")]
 fn spares_what_is_read(args: &Args, resolved: &ResolvedProfile) -> Result<()> {
-    let checkpoint = match &resolved.profile.checkpoint {
-        Some(Checkpoint::File(path)) => Some(path.as_path()),
-        _ => None,
-    };
+    let checkpoint = resolved.profile.checkpoint.as_ref();
     let read = [
         ("the profile", resolved.origin.file()),
-        ("its checkpoint", checkpoint),
+        ("its checkpoint", checkpoint.and_then(Checkpoint::file)),
         ("--input", Some(args.input.as_path())),
     ];
     written::spare("--output", &args.output, &read)

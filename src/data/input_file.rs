@@ -2,10 +2,8 @@
 
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
+use crate::checkpoint::check_header;
 use crate::network::{Graph, Shape};
-
-/// The longest header read.
-const MAX_HEADER: u64 = 16 << 20;
 
 /// Images as the network sees them: normalised, `[batch, channels, height, width]` row-major, or
 /// `[batch, frames, channels, height, width]` for event cameras.
@@ -65,13 +63,7 @@ pub fn read_images(bytes: &[u8], graph: &Graph) -> Result<InputBatch, InputFileE
         .into_iter()
         .chain([shape.channels, shape.height, shape.width])
         .collect();
-    let header = bytes
-        .first_chunk()
-        .map_or(0, |length| u64::from_le_bytes(*length));
-    if header > MAX_HEADER {
-        let why = format!("its header of {header} bytes is longer than any");
-        return Err(InputFileError::Format(why));
-    }
+    check_header(bytes).map_err(InputFileError::Format)?;
     let file = SafeTensors::deserialize(bytes)
         .map_err(|error| InputFileError::Format(error.to_string()))?;
     let input = match file.tensor("input") {

@@ -14,12 +14,11 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use super::error::DataError;
 use super::files::Corrupt;
 use super::prefetch::{Sample, SampleSource};
+use crate::checkpoint::check_header;
 use crate::network::Shape;
 
 /// Bytes of the header's length.
 const PREFIX: u64 = 8;
-/// The longest header read.
-const MAX_HEADER: u64 = 16 << 20;
 /// The most bytes of a sample.
 const MAX_SAMPLE: u64 = 256 << 20;
 
@@ -120,9 +119,10 @@ fn header(file: &mut File, length: u64) -> Result<(Metadata, u64), String> {
         return Err(format!("it has only {length} bytes: no safetensors file"));
     }
     let size = u64::from_le_bytes(prefix);
-    if size > MAX_HEADER || size > length - PREFIX {
+    if size > length - PREFIX {
         return Err("it does not start with a safetensors header".to_owned());
     }
+    check_header(&prefix)?;
     let mut header = vec![0; size as usize];
     let read = file.read_exact(&mut header);
     read.map_err(|error| format!("its header cannot be read: {error}"))?;

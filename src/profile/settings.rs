@@ -1,7 +1,7 @@
 //! The typed profile.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::config::{GateConfig, Published, SearchConfig};
@@ -36,6 +36,14 @@ impl Checkpoint {
         match self {
             Checkpoint::File(path) => Contents::open_with(path, weights),
             Checkpoint::Builtin(name) => Contents::builtin(name),
+        }
+    }
+
+    /// Its file or folder; none for a built-in one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Checkpoint::File(path) => Some(path),
+            Checkpoint::Builtin(_) => None,
         }
     }
 }

@@ -3,12 +3,9 @@
 use std::path::Path;
 
 use super::error::VerifyError;
-use super::tensors::{Tensors, read_at_most};
+use super::tensors::{LARGEST_HEADER, Tensors, read_at_most};
 use crate::export::manifest::operation::OperationKind;
 use crate::export::manifest::{GoldenEntry, MANIFEST, Manifest, SAFE_MARGIN};
-
-/// Bytes of a file beside its numbers: names and places of tensors.
-const HEADER: u64 = 16 << 20;
 
 /// What is stored of one image.
 #[derive(Debug)]
@@ -65,7 +62,7 @@ pub(super) fn read(
     let steps = manifest.network.time_steps;
     let input = input_shape(manifest);
     let bytes = largest(manifest, &shapes, &input);
-    let content = read_at_most(folder, &entry.file, bytes.saturating_add(HEADER))?;
+    let content = read_at_most(folder, &entry.file, bytes.saturating_add(LARGEST_HEADER))?;
     let tensors = Tensors::new(&entry.file, &content)?;
     let mut expected = 2;
     let mut sums = Vec::new();

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 use super::error::VerifyError;
 
 /// The longest header of a file of tensors that is read, in bytes.
-const LARGEST_HEADER: u64 = 16 << 20;
+pub(super) const LARGEST_HEADER: u64 = 16 << 20;
 
 /// Reads a file of a package that may not be larger than `most` bytes.
 pub(super) fn read_at_most(folder: &Path, name: &str, most: u64) -> Result<Vec<u8>, VerifyError> {

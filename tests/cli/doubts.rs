@@ -9,6 +9,15 @@ use serde_json::Value;
 
 use crate::common::demo::{Demo, first_items};
 
+const SEARCH: &[&str] = &[
+    "search",
+    "small.toml",
+    "--headless",
+    "--json",
+    "--run-dir",
+    "run",
+];
+
 /// The demo's checkpoint with the numbers of some tensors changed.
 fn change_weights(demo: &Demo, change: impl Fn(&str, f32) -> f32) {
     let path = demo.path("small.safetensors");
@@ -103,17 +112,7 @@ fn a_silent_network_at_chance_is_reported_by_search_evaluate_and_report() {
             false => x,
         }
     });
-    let (out, err) = demo.expect(
-        0,
-        &[
-            "search",
-            "small.toml",
-            "--headless",
-            "--json",
-            "--run-dir",
-            "run",
-        ],
-    );
+    let (out, err) = demo.expect(0, SEARCH);
     assert!(err.contains("neuron sites never fire"), "{err}");
     assert!(err.contains("is at chance for 10 classes"), "{err}");
     assert!(
@@ -223,15 +222,7 @@ fn pixels_on_another_scale_are_told() {
 #[test]
 fn a_changed_digit_of_a_journal_is_found() {
     let demo = Demo::new();
-    let search = [
-        "search",
-        "small.toml",
-        "--headless",
-        "--json",
-        "--run-dir",
-        "run",
-    ];
-    demo.expect(0, &search);
+    demo.expect(0, SEARCH);
     let path = demo.path("run/journal.jsonl");
     let text = fs::read_to_string(&path).expect("a journal");
     let line = text

@@ -18,10 +18,7 @@ pub(super) fn write(profile: &Profile, missing: bool, file: &Path, seed: u64) ->
     use crate::profile::Checkpoint;
     use crate::run::{graph_file, load_weights};
 
-    let checkpoint = match &profile.checkpoint {
-        Some(Checkpoint::File(path)) => Some(path.as_path()),
-        _ => None,
-    };
+    let checkpoint = profile.checkpoint.as_ref().and_then(Checkpoint::file);
     written::spare(
         "--write-graph",
         file,
