@@ -1,6 +1,5 @@
 //! The `aq4svit` program.
-use std::process::ExitCode;
 
-fn main() -> ExitCode {
+fn main() {
     aq4svit::cli::main()
 }

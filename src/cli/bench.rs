@@ -5,12 +5,11 @@ mod gate;
 mod run;
 mod strategies;
 
-use std::process::ExitCode;
-
 use anyhow::{Context, Result};
 use gate::Comparison;
 use run::search;
 
+use super::ExitCode;
 use super::output::{json_line, note, print, show};
 use super::source::{SetArgs, resolve};
 use crate::profile::{DEFAULT, Profile};

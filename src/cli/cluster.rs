@@ -4,12 +4,12 @@ mod status;
 mod up;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Subcommand;
 
+use super::ExitCode;
 use super::output::note;
 use super::signals::Signals;
 use crate::cluster::{ACK_WAIT, Access, Login, Role, Secret};

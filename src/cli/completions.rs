@@ -1,11 +1,10 @@
 //! `aq4svit completions SHELL`.
 
-use std::process::ExitCode;
-
 use anyhow::{Context, Result};
 use clap_complete::Shell;
 use clap_complete::env::Shells;
 
+use super::ExitCode;
 use super::complete::VARIABLE;
 use super::output::print;
 

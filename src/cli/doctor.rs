@@ -7,11 +7,10 @@ mod program;
 mod self_check;
 mod terminal;
 
-use std::process::ExitCode;
-
 use anyhow::Result;
 use serde::Serialize;
 
+use super::ExitCode;
 use super::output::{note, show};
 use check::{Check, State};
 

@@ -3,13 +3,12 @@
 mod package;
 mod report;
 
-use std::process::ExitCode;
-
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use self::package::ReadPackage;
 use self::report::Evaluation;
+use super::ExitCode;
 use super::INTERRUPTED;
 use super::bits::{Bits, allocation};
 use super::device::DeviceArgs;

@@ -9,10 +9,10 @@ mod material;
 mod target;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::ExitCode;
 use super::bits::Bits;
 use super::device::DeviceArgs;
 use super::results::ResultArgs;

@@ -1,10 +1,10 @@
 //! `aq4svit export-script`: the Python script that makes a graph file of a PyTorch module.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::ExitCode;
 use super::output::print;
 use super::written;
 

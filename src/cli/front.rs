@@ -1,12 +1,12 @@
 //! The front end of a run: the interface, lines of text, or JSON.
 
 use std::io::IsTerminal;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use crossbeam_channel::Receiver;
 
+use super::ExitCode;
 use super::commands::{CommandArgs, ScriptError};
 use super::device::DeviceArgs;
 use super::optimizations::OptimizationArgs;

@@ -1,12 +1,12 @@
 //! A run without the interface: lines of text, or the event stream as JSON.
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use crossbeam_channel::{Receiver, Sender, never, select};
 use indicatif::ProgressBar;
 
+use super::ExitCode;
 use super::INTERRUPTED;
 use super::commands::ScriptError;
 use super::front::Front;

@@ -7,10 +7,10 @@ mod table;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use super::ExitCode;
 use super::device::DeviceArgs;
 use super::output::{note, print};
 use super::prepared::{prepared, say_notes};

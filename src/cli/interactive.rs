@@ -2,11 +2,11 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
 
+use super::ExitCode;
 use super::INTERRUPTED;
 use super::front::Front;
 use super::output::{is_gone, line, words};

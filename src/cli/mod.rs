@@ -11,6 +11,7 @@ mod completions;
 mod device;
 mod doctor;
 mod evaluate;
+mod exit_code;
 mod export;
 mod export_script;
 mod front;
@@ -44,11 +45,11 @@ mod worker;
 mod written;
 
 use std::io::ErrorKind;
-use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use exit_code::ExitCode;
 use signals::Signals;
 
 /// Exit code: finished, but nothing met the constraint.
@@ -111,12 +112,22 @@ pub fn command() -> clap::Command {
 }
 
 /// Parses the command line and runs the command it names.
-pub fn main() -> ExitCode {
+pub fn main() -> ! {
+    execute().leave()
+}
+
+fn execute() -> ExitCode {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     crate::system::go_back();
-    clap_complete::CompleteEnv::with_factory(command)
+    let folder = std::env::current_dir().ok();
+    let completed = clap_complete::CompleteEnv::with_factory(command)
         .var(complete::VARIABLE)
-        .complete();
+        .try_complete(std::env::args_os(), folder.as_deref());
+    match completed {
+        Ok(true) => return ExitCode::SUCCESS,
+        Ok(false) => {}
+        Err(error) => error.exit(),
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version are no errors, unless they cannot be written.

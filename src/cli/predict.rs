@@ -1,7 +1,6 @@
 //! `aq4svit predict`.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 #[cfg(feature = "torch")]
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use anyhow::Context;
 use anyhow::Result;
 use clap::ValueEnum;
 
+use super::ExitCode;
 #[cfg(feature = "torch")]
 use super::LARGEST_INPUT;
 use super::bits::Bits;

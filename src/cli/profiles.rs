@@ -5,11 +5,10 @@ mod layers;
 mod list;
 mod show;
 
-use std::process::ExitCode;
-
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
+use super::ExitCode;
 use super::complete;
 use super::output::print;
 use super::source::library;

@@ -1,10 +1,10 @@
 //! `aq4svit report`.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
+use super::ExitCode;
 use super::device::DeviceArgs;
 use super::output::{json_line, note, print};
 use super::prepared::prepared;

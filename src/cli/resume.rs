@@ -1,10 +1,10 @@
 //! `aq4svit resume`.
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::ExitCode;
 use super::commands::CommandArgs;
 use super::front::{Begun, Front, RunArgs};
 use super::signals::Signals;

@@ -1,10 +1,9 @@
 //! `aq4svit runs`.
 
-use std::process::ExitCode;
-
 use anyhow::Result;
 use serde::Serialize;
 
+use super::ExitCode;
 use super::output::{json_line, line, note};
 use crate::profile::Paths;
 use crate::report::Incumbent;

@@ -1,10 +1,10 @@
 //! `aq4svit search`, and `aq4svit` alone.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use super::ExitCode;
 use super::commands::CommandArgs;
 use super::front::{Begun, Front, RunArgs};
 use super::output::note;

@@ -3,12 +3,12 @@
 mod table;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
+use super::ExitCode;
 use super::INTERRUPTED;
 use super::device::DeviceArgs;
 use super::output::{Reader, note, offer_json, print};

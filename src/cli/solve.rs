@@ -4,11 +4,11 @@ mod confirm;
 mod text;
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::Result;
 use serde::Serialize;
 
+use super::ExitCode;
 use super::device::DeviceArgs;
 use super::output::{json_line, note, print, show};
 use super::prepared::prepared;

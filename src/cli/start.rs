@@ -3,10 +3,10 @@
 pub(super) mod entries;
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use super::ExitCode;
 use super::front::{Begun, Front};
 use super::output::{is_gone, message};
 use super::signals::Signals;

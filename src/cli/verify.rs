@@ -1,10 +1,10 @@
 //! `aq4svit verify`.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::ExitCode;
 use super::INTERRUPTED;
 use super::output::{note, show};
 use super::signals::Signals;

@@ -1,11 +1,11 @@
 //! `aq4svit watch`: a second screen on a run.
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use crossbeam_channel::unbounded;
 
+use super::ExitCode;
 use super::front::Front;
 use super::interactive::{saved_lines, saver};
 use super::results::ResultArgs;

@@ -1,11 +1,11 @@
 //! `aq4svit worker`.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
 
+use super::ExitCode;
 use super::INTERRUPTED;
 use super::cluster::ServerArgs;
 use super::device::DeviceArgs;

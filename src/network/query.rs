@@ -68,9 +68,10 @@ impl Graph {
     pub fn site(&self, id: SiteId) -> &Site {
         &self.sites[id.index()]
     }
+
     /// For each node the one that reads its value; none where there are several, or where the value
     /// is also needed for itself, as the output of a block.
-    fn only_readers(&self) -> Vec<Option<NodeId>> {
+    pub fn only_readers(&self) -> Vec<Option<NodeId>> {
         let mut readers = vec![(0, None); self.nodes.len()];
         for (i, node) in self.nodes.iter().enumerate() {
             for input in &node.inputs {

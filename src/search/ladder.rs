@@ -50,7 +50,7 @@ pub fn rungs(mut points: Vec<Point>, last: CandidateId, limit: f64) -> Vec<Candi
         return Vec::new();
     };
     points.retain(|p| p.bytes > end.bytes || p.id == last);
-    points.sort_by_key(|p| (Reverse(p.bytes), p.id));
+    points.sort_by_key(|p| Reverse(p.bytes));
     let estimated = estimated(&points);
     // The largest point may seem worse than it is: what follows is not compared with that.
     let largest = estimated.first().map(|largest| Estimated {

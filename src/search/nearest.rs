@@ -76,16 +76,12 @@ impl Tree {
             })
             .collect();
         let by_drop = |a: &ClosestInfeasible, b: &ClosestInfeasible| {
-            (a.accuracy_drop.total_cmp(&b.accuracy_drop))
-                .then(a.memory_bytes.cmp(&b.memory_bytes))
-                .then(a.candidate.cmp(&b.candidate))
+            (a.accuracy_drop.total_cmp(&b.accuracy_drop)).then(a.memory_bytes.cmp(&b.memory_bytes))
         };
         let misses = || judged.iter().map(|(miss, _)| *miss);
         let keeps = |verdict: &Verdict| *verdict == Verdict::Met;
         let too_large = judged.iter().filter(|(m, v)| m.over_bytes > 0 && keeps(v));
-        let fewest = too_large
-            .map(|(m, _)| *m)
-            .min_by_key(|m| (m.over_bytes, m.candidate));
+        let fewest = too_large.map(|(m, _)| *m).min_by_key(|m| m.over_bytes);
         let fitting = misses().filter(|m| m.over_bytes == 0).min_by(by_drop);
         let nearest: Vec<ClosestInfeasible> = fitting.into_iter().chain(fewest).collect();
         match nearest.is_empty() {

@@ -159,21 +159,17 @@ fn release(steps: &mut [Step], logits: NodeId) {
 /// Fuses a checked graph.
 struct Fuser<'a> {
     graph: &'a Graph,
-    /// Per node: how many inputs of other nodes it is.
-    uses: Vec<usize>,
+    /// Per node: the one that reads its value, unless the value is needed for itself.
+    readers: Vec<Option<NodeId>>,
     /// Nodes whose value exists or that are part of a step.
     done: Vec<bool>,
 }
 
 impl<'a> Fuser<'a> {
     fn new(graph: &'a Graph) -> Self {
-        let mut uses = vec![0; graph.nodes.len()];
-        for input in graph.nodes.iter().flat_map(|n| &n.inputs) {
-            uses[input.index()] += 1;
-        }
         Fuser {
             graph,
-            uses,
+            readers: graph.only_readers(),
             done: vec![false; graph.nodes.len()],
         }
     }
@@ -186,7 +182,7 @@ impl<'a> Fuser<'a> {
             }
             let mut step = self.begin(NodeId(start as u32));
             self.done[start] = true;
-            while let Some(next) = self.only_reader(step.node) {
+            while let Some(next) = self.readers[step.node.index()] {
                 // The image is kept as it is.
                 if step.source == Source::Image || !self.absorb(&mut step, next) {
                     break;
@@ -296,22 +292,15 @@ impl<'a> Fuser<'a> {
         step
     }
 
-    /// The one node that reads a value, unless the value is needed for itself.
-    fn only_reader(&self, id: NodeId) -> Option<NodeId> {
-        let is_output = self.graph.blocks.iter().any(|b| b.output == Some(id));
-        (self.uses[id.index()] == 1 && !is_output)
-            .then(|| self.graph.consumers(id).next())
-            .flatten()
-    }
-
     /// Adds a node to a step, if it can be its next part.
     fn absorb(&self, step: &mut Step, next: NodeId) -> bool {
         let node = self.graph.node(next);
         let bare = step.pool.is_none() && step.neuron.is_none() && step.residual.is_none();
+        if let Some(operation) = PerChannel::of(&node.op).filter(|_| bare) {
+            step.channelwise.push(operation);
+            return true;
+        }
         match &node.op {
-            op if bare && PerChannel::of(op).is_some() => {
-                step.channelwise.extend(PerChannel::of(op));
-            }
             &Op::MaxPool {
                 kernel,
                 stride,

@@ -1,12 +1,12 @@
 //! `aq4svit cluster status`.
 
 use std::fmt::Write;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::ServerArgs;
+use crate::cli::ExitCode;
 use crate::cli::output::{Reader, offer, offer_json};
 use crate::cli::signals::Signals;
 use crate::cluster::{Login, Presence, Readiness, Role, Status, look};

@@ -2,11 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::cli::ExitCode;
 use crate::cli::INTERRUPTED;
 use crate::cli::output::{line, note};
 use crate::cli::signals::Signals;

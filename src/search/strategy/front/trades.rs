@@ -70,7 +70,8 @@ impl Trades {
         let failed = tree.active().filter(failed).map(drop);
         let mut failed: Vec<(f64, CandidateId)> =
             failed.filter(|(drop, _)| *drop <= limit).collect();
-        failed.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        // Of equal ones the first proposed: numbers differ where a command was undone.
+        failed.sort_by(|a, b| a.0.total_cmp(&b.0));
         for (_, id) in failed {
             self.done.insert(id);
             let traded = tree.get(id).and_then(|c| self.traded(search, c, most));
