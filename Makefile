@@ -3,9 +3,9 @@ CARGO ?= cargo
 # Modules of the integration tests that libtorch changes, which are run with and without it; tests/sources.rs checks that
 # these are all.
 CHANGED_BY_LIBTORCH := cli:: docs:: soak:: torch::
-# What is compiled sooner with fewer optimizations, by more than it then takes longer: unit tests, and what computes little.
-OPTIMIZED := --config profile.dev.package.aq4svit.opt-level
-WITHOUT_LIBTORCH := $(CARGO) test --locked $(OPTIMIZED)=0 --no-default-features --features cluster
+# Without libtorch tests compute little: they are compiled sooner without optimizations by more than they then take longer.
+WITHOUT_LIBTORCH := $(CARGO) test --locked --config profile.dev.package.aq4svit.opt-level=0 --no-default-features \
+	--features cluster
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/release/aq4svit
 
 .PHONY: build run test test-long fuzz check dist cluster-demo libtorch clean help
@@ -17,8 +17,7 @@ run: build ## build, then open the demo
 	@$(PROGRAM)
 
 test: libtorch ## run the whole test suite with libtorch, and what libtorch changes also without it
-	$(CARGO) test --locked $(OPTIMIZED)=1 --lib
-	$(CARGO) test --locked --test all
+	$(CARGO) test --locked --lib --test all
 	$(CARGO) test --locked --doc
 	$(WITHOUT_LIBTORCH) --examples
 	$(WITHOUT_LIBTORCH) --test all -- $(CHANGED_BY_LIBTORCH)
