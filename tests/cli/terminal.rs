@@ -161,9 +161,9 @@ fn a_terminal_that_goes_away_without_a_signal_ends_every_screen() {
 fn a_second_screen_follows_goes_back_and_touches_nothing() {
     let demo = Demo::slow();
     let mut first = start(&demo, &["search", "small.toml", "--run-dir", "run"]);
-    first.see("Search tree").see("#1 ");
+    first.see("Search tree").see("#0 ");
     let mut second = start(&demo, &["watch", "run"]);
-    second.see("WATCHING").see("#1 ");
+    second.see("WATCHING").see("#0 ");
     second.press("x").see("only watches");
     second.press("{").see("REPLAY").see(" 1/");
     first.see("FINISHED");
