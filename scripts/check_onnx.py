@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs the ONNX files of `aq4svit export --format qonnx,onnx` in other people's tools.
 
-    python3 scripts/check_onnx.py DIR [--with qonnx] [--with onnxruntime] [--with qdq] [--images N]
+    python3 scripts/check_onnx.py DIR... [--with qonnx] [--with onnxruntime] [--with qdq] [--images N]
 
-DIR is the package that holds the files. Every golden input goes through
+DIR is a package that holds the files. Every golden input goes through
   qonnx        network.qonnx.onnx, executed node by node by the package qonnx;
   onnxruntime  the same file in ONNX Runtime, its quantizers replaced by the integers that they pass
                through, optimizations off (a fused multiply and add would round otherwise);
@@ -97,8 +97,9 @@ def by_onnxruntime(model, feed, optimized):
 class Check:
     """A package and what its golden files say."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, name=""):
         self.folder = folder
+        self.name = name
         manifest = json.loads((folder / "manifest.json").read_text())
         self.images = manifest["golden"]["images"]
         self.layers = {layer["name"]: layer for layer in manifest["layers"]}
@@ -154,22 +155,24 @@ class Check:
         begun = " from stored accumulators" if stored else ""
         flips = f", {unequal} of them differ" if unequal and tool == "qdq" else ""
         verdict = "DIFFERS" if different else "agrees"
-        print(f"{tool}: {image['file']}{begun}: {sums} accumulators, {spikes} spikes{flips}: {verdict}")
+        print(f"{self.name}{tool}: {image['file']}{begun}: {sums} accumulators, {spikes} spikes{flips}: {verdict}")
         for line in different[:10]:
             print(f"  {line}")
         return not different
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Runs the ONNX files of a package elsewhere.")
-    parser.add_argument("folder", type=Path)
+    parser = argparse.ArgumentParser(description="Runs the ONNX files of packages elsewhere.")
+    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR")
     tools = ("qonnx", "onnxruntime", "qdq")
     parser.add_argument("--with", dest="tools", choices=tools, action="append")
     parser.add_argument("--images", type=int, default=None, help="only the first N")
     args = parser.parse_args()
-    check = Check(args.folder)
-    images = check.images[: args.images]
-    results = [check.compare(tool, image) for tool in args.tools or tools for image in images]
+    results = []
+    for folder in args.folders:
+        check = Check(folder, f"{folder.name}: " if len(args.folders) > 1 else "")
+        for tool in args.tools or tools:
+            results += [check.compare(tool, image) for image in check.images[: args.images]]
     return 0 if results and all(results) else 1
 
 

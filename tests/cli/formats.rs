@@ -74,28 +74,34 @@ fn onnx_files_give_the_golden_outputs_elsewhere() {
     };
     let demo = Demo::new();
     let mixed = [&[4u8, 8, 1, 5, 3][..], &[32, 4, 16, 2, 6]];
-    for (folder, widths) in crate::export::fixtures().iter().zip(mixed.iter().cycle()) {
-        let name = folder
-            .file_name()
-            .expect("a name")
-            .to_str()
-            .expect("Unicode");
-        let folder = export(&demo, name, widths, &["--format", "qonnx,onnx"]);
-        // qonnx executes node by node and takes its time: one network of each kind.
-        let node_by_node = [
-            "qkformer-dvs",
-            "sdt-v1-dvs",
-            "sdt-v3-large",
-            "spikformer-dvs",
-        ];
-        let mut arguments = vec![shown(&folder), "--with", "onnxruntime", "--with", "qdq"];
-        if node_by_node.contains(&name) {
-            arguments.extend(["--with", "qonnx"]);
-        }
+    let fixtures = crate::export::fixtures();
+    let names: Vec<&str> = fixtures
+        .iter()
+        .map(|folder| folder.file_name().and_then(|n| n.to_str()).expect("a name"))
+        .collect();
+    for (name, widths) in names.iter().zip(mixed.iter().cycle()) {
+        export(&demo, name, widths, &["--format", "qonnx,onnx"]);
+    }
+    let all: Vec<PathBuf> = names.iter().map(|name| demo.path(name)).collect();
+    // qonnx executes node by node and takes its time: one network of each kind.
+    let node_by_node = [
+        "qkformer-dvs",
+        "sdt-v1-dvs",
+        "sdt-v3-large",
+        "spikformer-dvs",
+    ]
+    .map(|name| demo.path(name));
+    for (folders, tools) in [
+        (&all[..], &["onnxruntime", "qdq"][..]),
+        (&node_by_node, &["qonnx"]),
+    ] {
+        let folders = folders.iter().map(|folder| shown(folder));
+        let mut arguments: Vec<&str> = folders.collect();
+        let checks = arguments.len() * tools.len();
+        arguments.extend(tools.iter().flat_map(|tool| ["--with", tool]));
         let (agrees, text) = script("check_onnx.py", &arguments, Some(&packages));
-        assert!(agrees, "{name} {widths:?}: {text}");
-        let tools = arguments.len() / 2;
-        assert_eq!(text.matches(": agrees\n").count(), tools, "{name}: {text}");
+        assert!(agrees, "{text}");
+        assert_eq!(text.matches(": agrees\n").count(), checks, "{text}");
     }
     // It does compare.
     let golden = demo.path("sdt-v1/golden/0.safetensors");
