@@ -4,7 +4,7 @@
 
 use aq4svit::kernels::{
     AffineEpilogue, Attention, ByteConv, Bytes, Conv, ConvInput, Elementwise, Extent, FloatConv,
-    Floats, Lif, MaxPool, Operands, Packed, Signal, Target, Window, launch,
+    Floats, HeadProduct, Lif, MaxPool, Operands, Packed, Product, Signal, Target, Window, launch,
 };
 use aq4svit::network::{Charge, Firing, Rate, Reset, Spiking};
 use divan::Bencher;
@@ -18,7 +18,8 @@ fn main() {
 
 fn all() -> Vec<Benchmark> {
     let layers = LAYERS.into_iter().flat_map(Sizes::convolutions);
-    layers.chain([neurons(), max_pool(), attention()]).collect()
+    let others = [neurons(), max_pool(), attention(), scores()];
+    layers.chain(others).collect()
 }
 
 fn names() -> Vec<String> {
@@ -253,6 +254,35 @@ fn attention() -> Benchmark {
                 q: &spikes,
                 k: &spikes,
                 v: &spikes,
+                out: &mut out,
+            });
+        }),
+    }
+}
+
+fn scores() -> Benchmark {
+    let (heads, of_head, places, side) = (3, 64, 49, 28);
+    let channels = heads * of_head;
+    let spikes = (0..STEPS * side * side * channels).map(|i| u8::from(i * 7919 % 31 < 6));
+    let spikes: Vec<u8> = spikes.collect();
+    let keys = numbers(STEPS * places * channels);
+    let mut out = vec![0f32; STEPS * side * side * heads * places];
+    Benchmark {
+        name: "scores of real keys, 3 heads, 192 channels, 49 places, 28x28".to_owned(),
+        items: spikes.len(),
+        run: Box::new(move || {
+            let product = Product {
+                scores: true,
+                heads,
+                places,
+                positions: side * side,
+                channels: [channels, channels, heads * places],
+                rows: [STEPS, STEPS],
+            };
+            launch(HeadProduct::<f32, u8> {
+                product,
+                a: &keys,
+                b: &spikes,
                 out: &mut out,
             });
         }),

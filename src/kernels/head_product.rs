@@ -2,7 +2,7 @@
 //! they select.
 #![forbid(unsafe_code)]
 
-use super::{Float, Kernel};
+use super::{Float, Kernel, Stored};
 
 /// The sizes of a product.
 #[derive(Clone, Copy, Debug)]
@@ -27,18 +27,21 @@ pub struct Product {
 /// products of f32 numbers are exact in f64. What is 0 in the second value is skipped, which most
 /// spikes are.
 #[derive(Debug)]
-pub struct HeadProduct<'a, F> {
+pub struct HeadProduct<'a, F, X> {
     /// The sizes.
     pub product: Product,
     /// Keys or values.
     pub a: &'a [F],
     /// What is multiplied with them: spikes as a rule.
-    pub b: &'a [F],
+    pub b: &'a [X],
     /// The result.
     pub out: &'a mut [F],
 }
 
-impl<F: Float> Kernel for HeadProduct<'_, F> {
+/// Numbers of a line that are summed together, in registers: a line is padded to whole blocks.
+const BLOCK: usize = 8;
+
+impl<F: Float, X: Stored<F>> Kernel for HeadProduct<'_, F, X> {
     #[inline(always)]
     fn run(self) {
         let Product {
@@ -63,45 +66,134 @@ impl<F: Float> Kernel for HeadProduct<'_, F> {
         if [a_row, b_row, out_row, terms, width].contains(&0) {
             return;
         }
-        let mut lines = vec![0f64; heads * terms * width];
-        let mut sums = vec![0f64; width];
+        let line = width.next_multiple_of(BLOCK);
+        let mut lines = vec![0f64; heads * terms * line];
+        let mut factors = Factors::of_at_most(terms);
+        let mut read = None;
         for (i, out) in self.out.chunks_exact_mut(out_row).enumerate() {
             let (ai, bi) = (i % a_rows.max(1), i % b_rows.max(1));
-            let a = &self.a[ai * a_row..][..a_row];
-            let b = &self.b[bi * b_row..][..b_row];
-            for (place, a) in a.chunks_exact(a_channels).enumerate() {
-                for (c, x) in a.iter().enumerate() {
-                    let (head, j) = (c / of_head, c % of_head);
-                    let at = match scores {
-                        true => (head * of_head + j) * places + place,
-                        false => (head * places + place) * of_head + j,
-                    };
-                    lines[at] = x.f64();
+            // The same row may be read again: at every time step.
+            if read.replace(ai) != Some(ai) {
+                let a = &self.a[ai * a_row..][..a_row];
+                for (place, a) in a.chunks_exact(a_channels).enumerate() {
+                    for (head, a) in a.chunks_exact(of_head).enumerate() {
+                        let lines = &mut lines[head * terms * line..][..terms * line];
+                        match scores {
+                            true => (lines.chunks_exact_mut(line).zip(a))
+                                .for_each(|(line, x)| line[place] = x.f64()),
+                            false => (lines[place * line..].iter_mut().zip(a))
+                                .for_each(|(number, x)| *number = x.f64()),
+                        }
+                    }
                 }
             }
+            let b = &self.b[bi * b_row..][..b_row];
             let positions = b
                 .chunks_exact(b_channels)
                 .zip(out.chunks_exact_mut(out_channels));
             for (b, out) in positions {
-                let heads = lines.chunks_exact(terms * width);
+                let heads = lines.chunks_exact(terms * line);
                 let heads = heads
                     .zip(b.chunks_exact(terms))
                     .zip(out.chunks_exact_mut(width));
                 for ((lines, b), out) in heads {
-                    sums.fill(0.0);
-                    for (line, b) in lines.chunks_exact(width).zip(b) {
-                        let b = b.f64();
-                        if b != 0.0 {
-                            for (sum, x) in sums.iter_mut().zip(line) {
-                                *sum += b * x;
-                            }
-                        }
-                    }
-                    for (out, &sum) in out.iter_mut().zip(&sums) {
-                        *out = F::of(sum);
-                    }
+                    factors.read::<F, X>(b);
+                    factors.sum(lines, line, out);
                 }
             }
+        }
+    }
+}
+
+/// The numbers other than 0 among those that a position's lines are multiplied with.
+struct Factors {
+    /// Their terms, in the room of all.
+    terms: Vec<u32>,
+    /// How many there are.
+    count: usize,
+    /// Themselves; not written where all are 1, as spikes are.
+    numbers: Vec<f64>,
+    all_ones: bool,
+}
+
+impl Factors {
+    fn of_at_most(terms: usize) -> Self {
+        Factors {
+            terms: vec![0; terms],
+            count: 0,
+            numbers: vec![0.0; terms],
+            all_ones: true,
+        }
+    }
+
+    #[inline(always)]
+    fn read<F: Float, X: Stored<F>>(&mut self, b: &[X]) {
+        let (zero, one) = (X::default(), X::put(F::ONE));
+        self.all_ones = b
+            .iter()
+            .fold(true, |ones, &b| ones & (b == zero || b == one));
+        let mut count = 0;
+        for (term, &b) in b.iter().enumerate() {
+            // Always written and seldom kept: without a branch that nothing can predict.
+            if let Some(place) = self.terms.get_mut(count) {
+                *place = term as u32;
+            }
+            count += usize::from(b != zero);
+        }
+        self.count = count;
+        if !self.all_ones {
+            for (number, &term) in self.numbers.iter_mut().zip(&self.terms[..self.count]) {
+                *number = b[term as usize].get().f64();
+            }
+        }
+    }
+
+    /// Writes the sums of the lines, as many blocks at a time as registers hold.
+    #[inline(always)]
+    fn sum<F: Float>(&self, lines: &[f64], line: usize, out: &mut [F]) {
+        for from in (0..line).step_by(8 * BLOCK) {
+            let (lines, out) = (&lines[from..], &mut out[from..]);
+            match (line - from) / BLOCK {
+                1 => self.blocks::<F, BLOCK>(lines, line, out),
+                2 => self.blocks::<F, { 2 * BLOCK }>(lines, line, out),
+                3 => self.blocks::<F, { 3 * BLOCK }>(lines, line, out),
+                4 => self.blocks::<F, { 4 * BLOCK }>(lines, line, out),
+                5 => self.blocks::<F, { 5 * BLOCK }>(lines, line, out),
+                6 => self.blocks::<F, { 6 * BLOCK }>(lines, line, out),
+                7 => self.blocks::<F, { 7 * BLOCK }>(lines, line, out),
+                _ => self.blocks::<F, { 8 * BLOCK }>(lines, line, out),
+            }
+        }
+    }
+
+    /// Writes `N` sums of lines that begin `line` numbers apart, or as many as `out` has: what pads
+    /// a line is left out.
+    #[allow(
+        clippy::needless_range_loop,
+        reason = "unrolled, so that sums stay in registers"
+    )]
+    #[inline(always)]
+    fn blocks<F: Float, const N: usize>(&self, lines: &[f64], line: usize, out: &mut [F]) {
+        let mut sums = [0f64; N];
+        let numbers = self.terms[..self.count].iter().map(|&term| {
+            let numbers = lines[term as usize * line..].first_chunk::<N>();
+            numbers.unwrap_or(&[0.0; N])
+        });
+        if self.all_ones {
+            for x in numbers {
+                for i in 0..N {
+                    sums[i] += x[i];
+                }
+            }
+        } else {
+            for (x, b) in numbers.zip(&self.numbers) {
+                for i in 0..N {
+                    sums[i] += b * x[i];
+                }
+            }
+        }
+        for (out, &sum) in out.iter_mut().zip(&sums) {
+            *out = F::of(sum);
         }
     }
 }
@@ -150,5 +242,78 @@ mod tests {
         .run();
         // Head 0: place 0 alone; head 1: both places.
         assert_eq!(out, [1.0, 2.0, 10.0, 12.0]);
+    }
+
+    /// Against three loops, for lines of every length around a block's, spikes as bytes and as
+    /// numbers, and factors that are no spikes.
+    #[test]
+    fn products_of_all_lengths_equal_three_loops() {
+        let number = |i: usize| ((i * 7919 + 13) % 1000) as f32 / 400.0 - 1.25;
+        let spike = |i: usize| u8::from((i * 104_729 + 5) % 31 < 9);
+        for (of_head, places) in [(1, 1), (3, 8), (8, 9), (5, 33), (70, 3), (4, 130), (64, 49)] {
+            for scores in [true, false] {
+                let (heads, positions, rows) = (2, 3, [2, 4]);
+                let terms = if scores { of_head } else { places };
+                let width = if scores { places } else { of_head };
+                let (channels, factors, sums) = (heads * of_head, heads * terms, heads * width);
+                let product = Product {
+                    scores,
+                    heads,
+                    places,
+                    positions,
+                    channels: [channels, factors, sums],
+                    rows,
+                };
+                let a: Vec<f32> = (0..rows[0] * places * channels).map(number).collect();
+                let bytes: Vec<u8> = (0..rows[1] * positions * factors).map(spike).collect();
+                let spikes: Vec<f32> = bytes.iter().map(|&x| f32::from(x)).collect();
+                let real: Vec<f32> = (spikes.iter().enumerate())
+                    .map(|(i, &x)| x * number(i))
+                    .collect();
+                let naive = |b: &[f32]| -> Vec<f32> {
+                    let at = |i: usize| {
+                        let (row, position) = (i / sums / positions, i / sums % positions);
+                        let (head, column) = (i % sums / width, i % width);
+                        let term = |t: usize| {
+                            let (place, c) = if scores { (column, t) } else { (t, column) };
+                            let a = a[((row % rows[0]) * places + place) * channels
+                                + head * of_head
+                                + c];
+                            let b = b[(row * positions + position) * factors + head * terms + t];
+                            f64::from(a) * f64::from(b)
+                        };
+                        (0..terms).fold(0.0, |sum, t| sum + term(t)) as f32
+                    };
+                    (0..rows[1] * positions * sums).map(at).collect()
+                };
+                let mut out = vec![0f32; rows[1] * positions * sums];
+                let case = format!("{scores} {of_head} {places}");
+                let a = a.as_slice();
+                HeadProduct {
+                    product,
+                    a,
+                    b: &bytes,
+                    out: &mut out,
+                }
+                .run();
+                assert_eq!(out, naive(&spikes), "{case}, bytes");
+                HeadProduct {
+                    product,
+                    a,
+                    b: &spikes,
+                    out: &mut out,
+                }
+                .run();
+                assert_eq!(out, naive(&spikes), "{case}, spikes");
+                HeadProduct {
+                    product,
+                    a,
+                    b: &real,
+                    out: &mut out,
+                }
+                .run();
+                assert_eq!(out, naive(&real), "{case}, real factors");
+            }
+        }
     }
 }

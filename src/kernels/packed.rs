@@ -19,7 +19,7 @@ pub struct Window {
 
 impl Window {
     /// A window of as many rows as columns.
-    pub fn square(kernel: usize, stride: usize, padding: usize) -> Self {
+    pub const fn square(kernel: usize, stride: usize, padding: usize) -> Self {
         Window {
             kernel,
             stride,

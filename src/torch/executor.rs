@@ -63,6 +63,11 @@ impl<'g> Executor<'g> {
         }
     }
 
+    /// The parameters of every step of the plan.
+    pub(super) fn parameters(&self) -> &[Parameters] {
+        &self.parameters
+    }
+
     /// The same, with plain tensor operations instead of the CPU kernels.
     #[cfg(test)]
     pub(super) fn with_plain_ops(self) -> Self {

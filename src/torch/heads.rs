@@ -9,7 +9,7 @@ use super::buffer::Buffer;
 use super::error::Context;
 use super::slices::{numbers, numbers_mut};
 use super::value::Value;
-use crate::kernels::{self, Float, Product, launch};
+use crate::kernels::{self, Float, Product, Stored, launch};
 
 /// A product of two values per head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,12 +69,12 @@ pub(super) fn native(
     [a, b]: [&Value; 2],
     heads: usize,
 ) -> Result<Value, TorchError> {
-    fn run<F: Float + Element>(
+    fn run<F: Float + Element, X: Stored<F> + Element>(
         product: Product,
         [a, b]: [&Tensor; 2],
         out: &mut Buffer,
     ) -> Result<(), TorchError> {
-        launch(kernels::HeadProduct::<F> {
+        launch(kernels::HeadProduct::<F, X> {
             product,
             a: numbers(a)?,
             b: numbers(b)?,
@@ -101,12 +101,13 @@ pub(super) fn native(
         channels: [at(ca), at(cb), channels],
         rows: [rows(rows_a), rows(rows_b)],
     };
-    let (a, b) = (a.wide()?.tensor, b.wide()?.tensor);
+    let (a, b) = (a.wide()?.tensor, b.tensor());
     let size = [steps as i64 * images, height, width, channels as i64];
-    let mut data = Buffer::of_size(&size, b.kind())?;
+    let mut data = Buffer::of_size(&size, a.kind())?;
     match b.kind() {
-        Kind::Double => run::<f64>(shape, [a, b], &mut data)?,
-        _ => run::<f32>(shape, [a, b], &mut data)?,
+        Kind::Double => run::<f64, f64>(shape, [a, b], &mut data)?,
+        Kind::Uint8 => run::<f32, u8>(shape, [a, b], &mut data)?,
+        _ => run::<f32, f32>(shape, [a, b], &mut data)?,
     }
     Ok(Value::new(data, steps))
 }
@@ -243,6 +244,9 @@ mod tests {
                 let spikes = many(right, positions, channels, true);
                 let one = native(product, [&real, &spikes], heads).unwrap();
                 let other = plain(product, [&real, &spikes], heads).unwrap();
+                let bytes = spikes.to_bytes().unwrap();
+                let of_bytes = native(product, [&real, &bytes], heads).unwrap();
+                assert_eq!(read(&one), read(&of_bytes), "{product:?} of bytes");
                 assert_eq!((one.steps, other.steps), (3, 3));
                 assert_eq!(one.tensor().size(), other.tensor().size());
                 assert_eq!(read(&one), read(&other), "{product:?}");

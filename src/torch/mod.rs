@@ -70,4 +70,4 @@ pub use predict::{
     BlockTrace, Precision, PredictOptions, Prediction, SiteTrace, Trace, predict, predict_with,
 };
 pub use predict_file::{PredictFileError, write_prediction};
-pub use record::StepTime;
+pub use record::{Products, StepTime};

@@ -19,7 +19,7 @@ pub(super) use recorders::{
     ChannelRecorder, Counted, HistogramRecorder, LeakRecorder, StepRecorder, StepSums, clamp,
 };
 pub(super) use spikes::Spikes;
-pub use times::StepTime;
+pub use times::{Products, StepTime};
 pub(super) use times::{Times, step_times};
 
 /// Sums of the pre-reset potential (of integer neurons: of the input clamped to what they emit) per

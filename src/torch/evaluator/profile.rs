@@ -39,6 +39,8 @@ impl TorchEvaluator {
                 ControlFlow::Continue(())
             },
         )?;
-        Ok(step_times(self.network.graph(), plan, &sum, images.len()))
+        let executor = self.network.executor(allocation, &layers)?;
+        let steps = (plan, executor.parameters());
+        Ok(step_times(self.network.graph(), steps, &sum, images.len()))
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::network::Graph;
 use crate::torch::plan::{Plan, Source};
+use crate::torch::weights::{Accumulation, Parameters};
 
 /// Seconds by step of the plan, over all runs that were observed.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +32,27 @@ impl Times {
     }
 }
 
+/// How the products of a layer are summed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Products {
+    /// Of bytes, by the native kernels: whole numbers come in, and the weights are integers.
+    Bytes,
+    /// Of f32 numbers, by the native kernels.
+    Floats,
+    /// Of f32 or f64 numbers, by libtorch.
+    Libtorch,
+}
+
+impl From<&Accumulation> for Products {
+    fn from(accumulation: &Accumulation) -> Self {
+        match accumulation {
+            Accumulation::Libtorch(_) => Products::Libtorch,
+            Accumulation::Bytes(..) => Products::Bytes,
+            Accumulation::Floats(..) => Products::Floats,
+        }
+    }
+}
+
 /// What a step of the network took.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepTime {
@@ -39,6 +61,8 @@ pub struct StepTime {
     /// The kind of operation that it begins with; neurons and pooling that are computed together
     /// with a layer count as the layer.
     pub kind: String,
+    /// How its layer's products are summed; none without a layer.
+    pub products: Option<Products>,
     /// Seconds for one image, one thread.
     pub seconds: f64,
     /// Multiply-accumulates of its layer for one image; 0 without a layer.
@@ -48,10 +72,10 @@ pub struct StepTime {
     pub bytes: u64,
 }
 
-/// The steps of a plan with what they took; `images` were run.
+/// The steps of a plan with what they took by these parameters; `images` were run.
 pub(in crate::torch) fn step_times(
     graph: &Graph,
-    plan: &Plan,
+    (plan, parameters): (&Plan, &[Parameters]),
     times: &Times,
     images: usize,
 ) -> Vec<StepTime> {
@@ -69,12 +93,13 @@ pub(in crate::torch) fn step_times(
         };
         (numbers * size) as u64
     };
-    let steps = plan.steps.iter().zip(&times.steps);
-    let each = steps.map(|(step, took)| {
+    let steps = plan.steps.iter().zip(parameters).zip(&times.steps);
+    let each = steps.map(|((step, parameters), took)| {
         let read = step.inputs.iter().chain(&step.residual).map(bytes);
         StepTime {
             name: step.name.clone(),
             kind: kind(graph, step),
+            products: parameters.accumulation.as_ref().map(Products::from),
             seconds: took.as_secs_f64() / images.max(1) as f64,
             macs: match step.source {
                 Source::Layer { layer, .. } => graph.layer(layer).macs,
