@@ -2,7 +2,7 @@
 //! time goes:
 //!
 //! `cargo bench --bench forward -- [demo] [spikformer] [sdt-v2] [PROFILE]... [--bits 32,4]
-//! [--threads 1] [--batches 2] [--seconds 2] [--kinds] [--graphs FOLDER]`
+//! [--threads 1] [--batches 2] [--seconds 2] [--kinds] [--evidence] [--graphs FOLDER]`
 //!
 //! A network is one of the three, or any shipped profile (`sdt-v1-imagenet-8-512`). `--batches`:
 //! batches for each thread in one measurement. `images/s` is the best measurement, for other
@@ -11,6 +11,8 @@
 //! these are of the peak of such products (measured beside it, one thread) and bytes per second; how
 //! fast the network could be at that peak; the rate at which neurons fire, and the most memory that
 //! the program had.
+//! `--evidence` adds what the drift and the other evidence about a candidate take, as a multiple of a
+//! forward pass: the median of five rounds, in turn.
 //! `--graphs` also writes each graph and the shapes of its tensors to `FOLDER/NAME.json`, of which
 //! `benches/graph.py` makes the same network in PyTorch; `benches/compare.sh` runs both.
 
@@ -45,6 +47,7 @@ struct Options {
     batches: usize,
     seconds: f64,
     kinds: bool,
+    evidence: bool,
     graphs: Option<PathBuf>,
 }
 
@@ -56,6 +59,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
         batches: 2,
         seconds: 2.0,
         kinds: false,
+        evidence: false,
         graphs: None,
     };
     let mut arguments = std::env::args().skip(1);
@@ -72,6 +76,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
             "--threads" => options.threads = value()?.parse()?,
             "--batches" => options.batches = value()?.parse()?,
             "--kinds" => options.kinds = true,
+            "--evidence" => options.evidence = true,
             "--graphs" => options.graphs = Some(value()?.into()),
             "--seconds" => options.seconds = value()?.parse()?,
             name => options.networks.push(name.to_owned()),
@@ -108,7 +113,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let layers = graph.layers.len();
         let folder = tempfile::tempdir()?;
         let most = options.threads * options.batches * LARGEST_BATCH;
-        let splits = Arc::new(images(&config, &graph, (1, most), folder.path())?);
+        let calibration = if options.evidence { most } else { 1 };
+        let splits = Arc::new(images(&config, &graph, (calibration, most), folder.path())?);
         let model = Model {
             weights: weights(&graph),
             graph: graph.clone().into(),
@@ -160,11 +166,38 @@ fn main() -> Result<(), Box<dyn Error>> {
                 count as f64 / best.as_secs_f64(),
                 options.threads
             );
+            if options.evidence && !width.is_float() {
+                evidence(&mut evaluator, &job)?;
+            }
             if options.kinds {
                 kinds(&evaluator, &graph, &job.allocation)?;
             }
         }
     }
+    Ok(())
+}
+
+/// Prints what the evidence about a candidate takes beside a forward pass.
+fn evidence(evaluator: &mut TorchEvaluator, pass: &Job) -> Result<(), Box<dyn Error>> {
+    let drift = Job {
+        question: Question::Drift { images: None },
+        ..pass.clone()
+    };
+    // For an image. The images of both are not the same number.
+    let mut run = |job: &Job| -> Result<f64, Box<dyn Error>> {
+        let begin = Instant::now();
+        let (_, work) = evaluator.evaluate(job, &Cancel::default(), &mut |_| ())?;
+        Ok(begin.elapsed().as_secs_f64() / work.images.max(1) as f64)
+    };
+    // The float network, once.
+    run(&drift)?;
+    let rounds = (0..5).map(|_| Ok(run(&drift)? / run(pass)?));
+    let mut ratios = rounds.collect::<Result<Vec<f64>, Box<dyn Error>>>()?;
+    ratios.sort_by(f64::total_cmp);
+    println!(
+        "  evidence takes {:.2} times as long as a forward pass",
+        ratios[2]
+    );
     Ok(())
 }
 

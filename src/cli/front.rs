@@ -174,6 +174,7 @@ impl Begun {
     /// Shows the run to its end, or until it is left.
     pub fn watch(self, front: Front, signals: Signals) -> Result<ExitCode> {
         say_notes(&self.handle.notes);
+        say_notes(self.handle.expected.map(|e| text::expected(&e)).as_slice());
         match front {
             Front::Interactive => interactive::watch(self.handle, &self.options, signals),
             Front::Lines | Front::Json => {

@@ -42,6 +42,7 @@ pub(crate) fn watch(
             folder: folder.clone(),
             device: options.device.clone(),
             classes: run::classes(&folder),
+            expected: handle.borrow().expected,
         },
         ends: first,
         save,

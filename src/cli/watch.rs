@@ -69,6 +69,7 @@ pub(crate) fn session(folder: &Path, signals: &Signals) -> Result<Session> {
             folder: folder.to_owned(),
             device: format!("on {}", summary.header.host),
             classes: run::classes(folder),
+            expected: None,
         },
         ends: Ends {
             commands,

@@ -10,6 +10,8 @@ use super::{Kernel, tile_positions};
 
 /// Bytes of sums that are made before they are worked on: half of a second-level cache or less.
 const SUMS: usize = 256 << 10;
+/// Bytes of a line of the cache, and numbers more than fill one.
+const LINE: usize = 64;
 
 /// A convolution of `[steps, images, height, width, inputs]`. Its sums are handed to an epilogue as
 /// f32, which holds sums of integers exactly where
@@ -72,11 +74,19 @@ impl<S: Simd, E: Epilogue<f32>> Kernel for Run<'_, S, E> {
         let band = (SUMS / position / tile).max(1) * tile;
         let mut sums = vec![0f32; conv.steps * band.min(positions) * channels];
         let mut border = conv.border();
+        // Vectors of 64 bytes are loaded at once where they do not cross a line of the cache.
+        let aligned = border.as_ref().map_or(0..0, |border| {
+            let skip = border.as_ptr().align_offset(LINE).min(LINE);
+            skip..skip + border.len() - LINE
+        });
         let mut places = Vec::new();
         for image in 0..conv.images {
-            let maps = conv.maps(image, border.as_deref_mut());
+            let maps = conv.maps(
+                image,
+                border.as_deref_mut().map(|b| &mut b[aligned.clone()]),
+            );
             let input = match (&border, conv.input) {
-                (Some(border), _) => border.as_slice(),
+                (Some(border), _) => &border[aligned.clone()],
                 (None, ConvInput::Same(input)) => input,
                 (None, ConvInput::Bytes(_)) => &[],
             };
@@ -121,7 +131,7 @@ impl<O: Operands> Conv<'_, O> {
         let (rows, padding) = (packed.window.row_padding(), packed.window.padding);
         let as_it_is = padding == 0 && packed.padded_inputs == packed.inputs;
         let map = (self.height + 2 * rows) * (self.width + 2 * padding);
-        let zeros = || vec![O::Input::default(); self.steps * map * packed.padded_inputs];
+        let zeros = || vec![O::Input::default(); self.steps * map * packed.padded_inputs + LINE];
         match self.input {
             ConvInput::Same(_) if as_it_is => None,
             _ => Some(zeros()),

@@ -172,7 +172,9 @@ impl<O: Operands> Packed<O> {
         let inputs = own * groups;
         let (reads, padded_inputs) = match (groups, own, outputs) {
             (1, _, _) => (Reads::All, inputs.next_multiple_of(O::GROUP)),
-            (_, 1, 1) if O::GROUP == 1 => (Reads::Own, inputs.next_multiple_of(16)),
+            // Positions an odd number of vectors apart: else those of a window share few sets of
+            // the cache.
+            (_, 1, 1) if O::GROUP == 1 => (Reads::Own, 16 * (inputs.div_ceil(16) | 1)),
             _ if own % O::GROUP == 0 => (Reads::Group(own), inputs),
             _ => return None,
         };

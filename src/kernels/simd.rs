@@ -225,7 +225,7 @@ impl<S: SimdOwn, const M: usize, const V: usize> Kernel for OwnTiles<'_, S, M, V
             sums,
         } = self.0;
         let block = &packed.blocks[block];
-        let kernel = packed.window.kernel;
+        let (kernel, position) = (packed.window.kernel, packed.padded_inputs);
         let weights = block.weights.as_chunks::<V>().0;
         let channels = packed.channels;
         let last = places.len().saturating_sub(1);
@@ -238,19 +238,28 @@ impl<S: SimdOwn, const M: usize, const V: usize> Kernel for OwnTiles<'_, S, M, V
                 rows[m] = (first + m).min(last);
             }
             let mut acc = [begin; M];
-            for (tap, weights) in weights.iter().enumerate() {
-                let from = tap / kernel * line + tap % kernel * packed.padded_inputs + block.input;
-                // SAFETY: as above.
-                unsafe {
-                    let mut w = [simd.load(&weights[0]); V];
-                    for v in 1..V {
-                        w[v] = simd.load(&weights[v]);
-                    }
-                    for m in 0..M {
-                        let row = input[places[rows[m]] + from..].as_chunks::<16>().0;
-                        let row = &row[..V];
-                        for v in 0..V {
-                            acc[m][v] = simd.add_own(acc[m][v], simd.load(&row[v]), w[v]);
+            let mut from = [&input[..0]; M];
+            for m in 0..M {
+                from[m] = &input[places[rows[m]] + block.input..];
+            }
+            for (row, weights) in weights.chunks_exact(kernel).enumerate() {
+                let mut windows = [&input[..0]; M];
+                for m in 0..M {
+                    windows[m] = &from[m][row * line..][..(kernel - 1) * position + 16 * V];
+                }
+                for (column, weights) in weights.iter().enumerate() {
+                    // SAFETY: as above.
+                    unsafe {
+                        let mut w = [simd.load(&weights[0]); V];
+                        for v in 1..V {
+                            w[v] = simd.load(&weights[v]);
+                        }
+                        for m in 0..M {
+                            let at = &windows[m][column * position..][..16 * V];
+                            let at = at.as_chunks::<16>().0;
+                            for v in 0..V {
+                                acc[m][v] = simd.add_own(acc[m][v], simd.load(&at[v]), w[v]);
+                            }
                         }
                     }
                 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, unbounded};
 
 use super::best::BestProfile;
+use super::expected::Expected;
 use super::probe::Probe;
 use super::script::{ScheduledCommand, Script};
 use super::side_file::SideFiles;
@@ -37,6 +38,8 @@ pub struct Handle {
     pub history: usize,
     /// What of the evaluator is not as it was asked for, and why.
     pub notes: Vec<String>,
+    /// How long it was expected to take when it began; none where that is not known.
+    pub expected: Option<Expected>,
     /// Makes the files of quantized layers beside saved profiles; none where they need none.
     pub side_files: Option<SideFiles>,
     /// The view into the network for display; none where there is nothing to see.
@@ -161,6 +164,7 @@ impl Driver {
             layers,
             history,
             notes,
+            expected: None,
             side_files,
             probe,
             unobeyed: Vec::new(),

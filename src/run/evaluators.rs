@@ -100,12 +100,17 @@ impl EvaluatorOptions {
         self
     }
 
+    /// Threads in all.
+    pub fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
+        self.threads.unwrap_or_else(cores).max(1)
+    }
+
     /// The options of every evaluator of a search: devices in turn, threads divided.
     pub fn of_workers(&self) -> Vec<EvaluatorOptions> {
         let devices: Vec<&str> = self.device.split(',').map(str::trim).collect();
         let workers = self.workers.unwrap_or(devices.len()).max(1);
-        let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
-        let threads = self.threads.unwrap_or_else(cores);
+        let threads = self.threads();
         let of = |(worker, device): (usize, &&str)| EvaluatorOptions {
             device: (*device).to_owned(),
             threads: Some((threads / workers + usize::from(worker < threads % workers)).max(1)),

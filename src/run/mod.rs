@@ -13,6 +13,7 @@ mod drive;
 mod error;
 mod evaluators;
 mod evidence;
+mod expected;
 mod files;
 mod finished;
 mod folder;
@@ -56,6 +57,7 @@ pub use evaluators::{
     Activity, CACHE_MEMORY, EvaluatorOptions, Evaluators, activity, output_errors,
 };
 pub use evidence::evidence;
+pub use expected::{Expected, Rates};
 pub use files::{BEST, INCUMBENT, PROFILE};
 pub use finished::Finished;
 pub use folder::{RunStatus, Summary, argument, classes, find, id, list};

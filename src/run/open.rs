@@ -7,6 +7,7 @@ use super::RunError;
 use super::best::{BestProfile, read_profile};
 use super::drive::{Driver, Handle};
 use super::evaluators::{EvaluatorOptions, Evaluators};
+use super::expected::expected;
 use super::files::PROFILE;
 use super::folder::{id, now};
 use super::location::{RunDirGuard, RunLocation, absolute};
@@ -100,6 +101,10 @@ pub fn create(
     prepared.settings.searchable()?;
     let calibration = prepared.calibration_hash();
     place.check(source.file.as_deref())?;
+    let expected = match options.self_check {
+        true => expected(&prepared, options)?,
+        false => None,
+    };
     let (mut parts, _) = Parts::new(
         prepared,
         source.text.clone(),
@@ -110,7 +115,9 @@ pub fn create(
     let target = claim.folder.join(PROFILE);
     let text = relocated(&source.text, &source.folder, &target)?;
     parts.text = calibrated_text(&text, &target, calibration.as_deref())?;
-    begin(claim, parts, script)
+    let mut handle = begin(claim, parts, script)?;
+    handle.expected = expected;
+    Ok(handle)
 }
 
 /// Starts a new run of given parts.

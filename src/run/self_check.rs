@@ -82,6 +82,62 @@ pub fn self_check(
     Err(RunError::NoTorch)
 }
 
+/// How fast the network runs on the first calibration images, a batch for each thread. None where
+/// there are no images.
+///
+/// # Errors
+/// As [`self_check`].
+#[cfg(feature = "torch")]
+pub(super) fn rates(
+    prepared: &Prepared,
+    options: &EvaluatorOptions,
+) -> Result<Option<super::Rates>, RunError> {
+    use std::time::{Duration, Instant};
+
+    use crate::evaluate::{Cancel, Optimizations, Split, correct};
+    use crate::torch::images_together;
+    /// An evaluation is repeated for so long.
+    const ENOUGH: Duration = Duration::from_millis(300);
+    let graph = prepared.profile.graph();
+    let (batch, threads) = (images_together(&graph), options.threads());
+    let images = (batch * threads).min(prepared.splits.calibration.len());
+    if images == 0 {
+        return Ok(None);
+    }
+    let optimizations = Optimizations {
+        prefix_cache: false,
+        ..options.optimizations
+    };
+    let mut evaluator = evaluator(prepared, images, options, optimizations)?;
+    let mut seconds = Vec::new();
+    for allocation in compare::allocations(&prepared.settings.space.menu, graph.layers.len()) {
+        let mut run = || {
+            let begin = Instant::now();
+            let of = (Split::Search, images);
+            let answer = correct(
+                &mut evaluator,
+                allocation.clone(),
+                of,
+                &Cancel::default(),
+                &mut |_| (),
+            );
+            answer.map(|_| begin.elapsed())
+        };
+        // The first one quantizes.
+        run()?;
+        let (begin, mut best) = (Instant::now(), run()?);
+        while begin.elapsed() < ENOUGH {
+            best = best.min(run()?);
+        }
+        // Threads without a batch would have had one.
+        let busy = images.div_ceil(batch.max(1)).min(threads) as f64 / threads as f64;
+        seconds.push(best.as_secs_f64() * busy / images as f64);
+    }
+    let rates = |(float, quantized): (f64, f64)| super::Rates { float, quantized };
+    let pair = seconds.first().zip(seconds.last());
+    Ok(pair.map(|(float, quantized)| rates((*float, *quantized))))
+}
+
 /// An evaluator of the first calibration images, without calibrated weights.
 #[cfg(feature = "torch")]
 fn evaluator(

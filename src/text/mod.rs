@@ -5,6 +5,7 @@
 pub mod certificate;
 mod commands;
 pub mod doubts;
+mod expected;
 pub mod gate;
 pub mod glossary;
 pub mod numbers;
@@ -12,6 +13,7 @@ pub mod table;
 mod titles;
 
 pub use commands::command;
+pub use expected::expected;
 pub use titles::change;
 
 use crate::evaluate::{Verdict, percent};

@@ -70,11 +70,11 @@ use super::views::{Border, MOST_BORDERS};
 pub use super::views::{Pane, View};
 use crate::evaluate::Potentials;
 use crate::quant::{Allocation, BitWidth};
-use crate::run::Probed;
+use crate::run::{Expected, Probed};
 use crate::search::{Candidate, CandidateId, Instruction, Prediction, Tree};
 
 /// What is known of the run beside its events.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunInfo {
     /// The id: the name of its folder.
     pub id: String,
@@ -86,6 +86,8 @@ pub struct RunInfo {
     pub device: String,
     /// The number of classes, where it is known.
     pub classes: Option<usize>,
+    /// How long it was expected to take when it began; none where that is not known.
+    pub expected: Option<Expected>,
 }
 
 /// Everything that is shown.
@@ -326,6 +328,16 @@ impl Model {
             Some(_) => Status::Replaying,
             None => self.activity.status(&self.tree, &self.awaiting),
         }
+    }
+
+    /// Bounds on the time left: by what was measured so far, at the beginning by what was expected.
+    pub fn time_left(&self) -> Option<(Duration, Duration)> {
+        let begins = |task| self.activity.timing(task).0 == 0;
+        let begins = begins(Task::Drift) || begins(Task::Screening);
+        let runs = self.tree.finished.is_none() && !self.tree.paused;
+        let expected = self.run.expected.filter(|_| begins && runs);
+        let measured = self.activity.time_left(&self.tree);
+        measured.or_else(|| expected?.left(self.elapsed()))
     }
 
     /// Time spent searching. Of a journal, from its first entry to the one shown, which is no more

@@ -67,6 +67,7 @@ fn ends() -> Ends {
             folder: "/tmp/r".into(),
             device: "cpu".into(),
             classes: None,
+            expected: None,
         },
         ends: aq4svit::tui::Ends {
             commands: send_command,

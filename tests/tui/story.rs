@@ -215,6 +215,7 @@ pub fn model(theme: Theme, size: (u16, u16)) -> Model {
         folder: "/home/ada/.local/share/aq4svit/runs/2026-05-04-demo".into(),
         device: "cpu".into(),
         classes: None,
+        expected: None,
     };
     Model::new(run, theme, Keymap::standard(), TimeZone::UTC, size)
 }

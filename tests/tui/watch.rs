@@ -117,6 +117,7 @@ fn watch() {
             folder: "/tmp/runs/2026-05-04-demo".into(),
             device: "cpu".into(),
             classes: None,
+            expected: None,
         },
         ends: Ends {
             commands,

@@ -83,7 +83,7 @@ fn search(model: &Model, room: u16) -> Line<'static> {
 
 fn time(model: &Model, room: u16) -> Line<'static> {
     let elapsed = duration(model.elapsed());
-    let left = match (model.activity.time_left(&model.tree), model.tree.finished) {
+    let left = match (model.time_left(), model.tree.finished) {
         (Some((least, most)), _) => format!("{} left", durations(least, most)),
         (None, Some(_)) => String::from("finished"),
         (None, None) => String::from("time left unknown"),

@@ -108,7 +108,7 @@ pub fn tabs(model: &Model, frame: &mut Frame, layout: &Layout) {
 fn title(model: &Model, frame: &mut Frame, area: Rect, large: bool) {
     let palette = &model.theme.palette;
     let elapsed = text::duration(model.elapsed());
-    let left = match model.activity.time_left(&model.tree) {
+    let left = match model.time_left() {
         Some((least, most)) if large => text::durations(least, most),
         Some((_, most)) => format!("{} {}", model.theme.symbols.at_most, text::duration(most)),
         None => model.theme.symbols.none.to_owned(),

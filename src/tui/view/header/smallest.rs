@@ -26,11 +26,7 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
             .map(|j| format!(" drop {}", points(j.drop())));
         status.extend(drop.map(Span::raw));
     }
-    if let Some((_, most)) = model
-        .activity
-        .time_left(&model.tree)
-        .filter(|_| model.is_live())
-    {
+    if let Some((_, most)) = model.time_left().filter(|_| model.is_live()) {
         status.push(Span::raw(format!(" ETA {}", text::duration(most))));
     }
     let (least_columns, least_rows) = MIN_SIZE;
