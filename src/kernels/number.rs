@@ -31,15 +31,19 @@ macro_rules! float {
     ($float:ty, $of:expr) => {
         impl Float for $float {
             const ONE: Self = 1.0;
+            #[inline(always)]
             fn of(x: f64) -> Self {
                 $of(x)
             }
+            #[inline(always)]
             fn f64(self) -> f64 {
                 f64::from(self)
             }
+            #[inline(always)]
             fn half_even(self) -> Self {
                 self.round_ties_even()
             }
+            #[inline(always)]
             fn floor(self) -> Self {
                 <$float>::floor(self)
             }
@@ -83,7 +87,9 @@ impl Stored<f32> for u8 {
     }
     #[inline(always)]
     fn put(x: f32) -> u8 {
-        x as u8
+        // 2^23: the whole number is in the lowest bits of the sum. (`as` saturates, for which there
+        // is no vector instruction.)
+        (x + 8_388_608.0).to_bits() as u8
     }
     #[inline(always)]
     fn spike(fires: bool) -> u8 {
