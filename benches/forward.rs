@@ -7,12 +7,12 @@
 //! A network is one of the three, or any shipped profile (`sdt-v1-imagenet-8-512`). `--batches`:
 //! batches for each thread in one measurement. `images/s` is the best measurement, for other
 //! programs only take time away; images per second of processor time are over all of them.
-//! `--kinds` adds the share of each kind of operation with its multiply-accumulates per second, what
-//! these are of the peak of such products (measured beside it, one thread) and bytes per second; how
-//! fast the network could be at that peak; the rate at which neurons fire, and the most memory that
-//! the program had.
-//! `--evidence` adds what the drift and the other evidence about a candidate take, as a multiple of a
-//! forward pass: the median of five rounds, in turn.
+//! `--kinds` adds the share of each kind of operation with its multiply-accumulates per second,
+//! what these are of the peak of such products (measured beside it, one thread) and bytes per
+//! second; how fast the network could be at that peak; the rate at which neurons fire, and the most
+//! memory that the program had.
+//! `--evidence` adds what the drift and the other evidence about a candidate take, as a multiple of
+//! a forward pass: the median of five rounds, in turn.
 //! `--graphs` also writes each graph and the shapes of its tensors to `FOLDER/NAME.json`, of which
 //! `benches/graph.py` makes the same network in PyTorch; `benches/compare.sh` runs both.
 

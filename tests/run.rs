@@ -1117,3 +1117,47 @@ fn a_script_opens_a_finished_run_again() {
     assert_eq!(finishes(&folder), 2);
     assert!(Summary::read(&folder).expect("a run").tree.test_seen);
 }
+
+/// What is expected grows with what a search asks, and only searches by fronts can be told.
+#[test]
+fn a_search_takes_as_long_as_its_images_and_layers_do() {
+    use aq4svit::profile::{Screening, StrategyName};
+    use aq4svit::quant::{Method, Scheme};
+    use aq4svit::run::{Expected, Rates};
+    let profile = Profile::parse(TEXT, "demo.toml".as_ref()).expect("it is shipped");
+    let (graph, calibrated) = (profile.graph(), profile.scheme);
+    assert_eq!(calibrated.method, Method::Calibrated);
+    let rates = Rates {
+        float: 0.004,
+        quantized: 0.002,
+    };
+    let mut settings = demo_settings();
+    settings.search.strategy = StrategyName::Front;
+    settings.search.screening = Screening::TwoSided;
+    settings.search_images = 1700;
+    settings.evidence_images = 256;
+    let of =
+        |settings: &Settings, scheme: &Scheme, rates| Expected::of(settings, &graph, scheme, rates);
+    let expected = of(&settings, &calibrated, rates).expect("of a search by fronts");
+    // 20 candidates: three over the whole split, which float sees as well, and 17 screened.
+    let accuracy = 1700.0 * 0.004 + (3.0 * 1700.0 + 17.0 * 520.0) * 0.002;
+    assert!((expected.search - accuracy).abs() < 1e-9);
+    assert!(expected.quantizing > 0.0 && expected.evidence > 0.0);
+    assert_eq!(expected.certificate, 0.0);
+    // A machine of half the speed takes twice as long, for all parts.
+    let slower = Rates {
+        float: 0.008,
+        quantized: 0.004,
+    };
+    let slower = of(&settings, &calibrated, slower).expect("as before");
+    assert!((slower.seconds() - 2.0 * expected.seconds()).abs() < 1e-9);
+    // Rounding to the nearest needs no time of its own.
+    let nearest = Scheme {
+        method: Method::Nearest,
+        ..calibrated
+    };
+    let nearest = of(&settings, &nearest, rates).expect("as before");
+    assert_eq!(nearest.quantizing, 0.0);
+    settings.search.strategy = StrategyName::Greedy;
+    assert!(of(&settings, &calibrated, rates).is_none());
+}

@@ -75,15 +75,16 @@ fn the_loss_falls_and_what_is_written_is_what_was_trained() {
         let folder = tempfile::tempdir().unwrap();
         let arguments = train::Args {
             warm_up: 12,
-            // In three epochs one network falls to 0.904 of chance where libtorch rounds as it does
-            // with AVX2, and further with AVX-512.
-            epochs: 6,
+            // How fast it falls depends on how libtorch rounds: one network is at 0.914 of chance
+            // after six epochs on a processor of 512-bit units, and lower on others.
+            epochs: 14,
             ..arguments(folder.path(), family)
         };
         let trained = train::run(&arguments).unwrap();
         // An epoch has 20 steps.
         let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
-        let (first, last) = (mean(&trained.losses[..20]), mean(&trained.losses[340..]));
+        let end = trained.losses.len() - 20;
+        let (first, last) = (mean(&trained.losses[..20]), mean(&trained.losses[end..]));
         assert!(last < 0.9 * first, "{family}: {first} {last}");
         let difference = trained.difference;
         assert!(difference < 1e-9, "{family}: {difference}");
