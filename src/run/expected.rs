@@ -73,12 +73,8 @@ impl Expected {
             Screening::TwoSided | Screening::Sequential => SCREENED.min(images),
         };
         let candidates = CANDIDATES + rungs.1;
-        let evidence = match settings.evidence_images {
-            0 => settings.calibration_images,
-            images => images,
-        } as f64;
-        let probed = settings.drift_question_images(Origin::Probe);
-        let probed = probed.map_or(evidence, |most| evidence.min(most as f64));
+        let evidence = settings.images_of_drift(Origin::Search) as f64;
+        let probed = settings.images_of_drift(Origin::Probe) as f64;
         let level = settings.search.levels.last();
         let groups = level.map_or(0, |level| settings.space.groups(*level).len()) as f64;
         let calibration = settings.calibration_images as f64;

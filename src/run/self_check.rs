@@ -133,9 +133,8 @@ pub(super) fn rates(
         let busy = images.div_ceil(batch.max(1)).min(threads) as f64 / threads as f64;
         seconds.push(best.as_secs_f64() * busy / images as f64);
     }
-    let rates = |(float, quantized): (f64, f64)| super::Rates { float, quantized };
     let pair = seconds.first().zip(seconds.last());
-    Ok(pair.map(|(float, quantized)| rates((*float, *quantized))))
+    Ok(pair.map(|(&float, &quantized)| super::Rates { float, quantized }))
 }
 
 /// An evaluator of the first calibration images, without calibrated weights.

@@ -67,7 +67,7 @@ impl Settings {
     }
 
     /// Images that a network is run on for the drift of a candidate, and the evidence beside it.
-    pub(super) fn images_of_drift(&self, origin: Origin) -> usize {
+    pub(crate) fn images_of_drift(&self, origin: Origin) -> usize {
         match self.evidence_images {
             0 => self.calibration_images,
             all => self.drift_question_images(origin).unwrap_or(all),
